@@ -1,0 +1,210 @@
+//! The window program: puts device, worker and screens together and runs them.
+
+use std::path::PathBuf;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use fieldcheck_ui as ui;
+use slint::ComponentHandle as _;
+
+use crate::camera::CameraError;
+use crate::camera::FrameSource;
+use crate::camera::pictures::PictureSource;
+use crate::clock::SystemClock;
+use crate::device::{Device, DeviceError};
+use crate::platform::desktop::SoftwareDeviceKey;
+use crate::view::{View, preview};
+use crate::worker::{Emit, Event, OpenSource, Worker};
+
+/// What the program is started with.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Options {
+    /// Folder of the device.
+    pub data: PathBuf,
+    /// Pictures that stand in for a camera; empty means the camera.
+    pub pictures: Vec<PathBuf>,
+    /// Width and height of the window at the start.
+    pub size: (f32, f32),
+}
+
+/// Why the program did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum AppError {
+    /// There is no device to work with.
+    #[error("the device cannot be opened")]
+    Device(#[from] DeviceError),
+    /// There is no window to be had.
+    #[error("no window can be opened")]
+    Window(#[from] slint::PlatformError),
+}
+
+thread_local! {
+    /// The view lives on the screen's thread; events find it here.
+    static VIEW: std::cell::RefCell<Option<Rc<View>>> = const { std::cell::RefCell::new(None) };
+}
+
+/// Opens the window and returns when it is closed.
+pub fn run(options: Options) -> Result<(), AppError> {
+    let clock = Arc::new(SystemClock);
+    let key = SoftwareDeviceKey::open(&options.data.join("device.key")).map_err(DeviceError::from)?;
+    let device = Device::open(&options.data, Arc::new(key), clock)?;
+    let window = ui::open()?;
+    let (width, height) = options.size;
+    window.window().set_size(slint::LogicalSize::new(width, height));
+
+    let night = Arc::new(AtomicBool::new(false));
+    let worker = Worker::start(
+        device,
+        open_source(options.pictures),
+        emit_to_screen(Arc::clone(&night)),
+    );
+    let view = View::new(window, worker);
+    VIEW.set(Some(Rc::clone(&view)));
+    let timer = slint::Timer::default();
+    timer.start(slint::TimerMode::Repeated, Duration::from_secs(1), {
+        let view = Rc::downgrade(&view);
+        move || {
+            if let Some(view) = view.upgrade() {
+                let theme = view.window().global::<ui::App>().get_theme();
+                night.store(theme == ui::ThemeMode::Night, Ordering::Relaxed);
+                view.tick();
+            }
+        }
+    });
+    let ended = view.window().run();
+    VIEW.set(None);
+    drop(view);
+    Ok(ended?)
+}
+
+/// Returns what opens the camera, or the pictures that stand in for it.
+fn open_source(pictures: Vec<PathBuf>) -> OpenSource {
+    if !pictures.is_empty() {
+        return Box::new(move || {
+            Ok(Box::new(PictureSource::open(&pictures)?) as Box<dyn FrameSource>)
+        });
+    }
+    #[cfg(feature = "camera")]
+    return Box::new(|| {
+        Ok(Box::new(crate::camera::v4l::V4lSource::open(0)?) as Box<dyn FrameSource>)
+    });
+    #[cfg(not(feature = "camera"))]
+    Box::new(|| Err(CameraError::NotFound))
+}
+
+/// Returns what brings the worker's events to the screen's thread.
+///
+/// Of the frames at most one is on its way: the screen shows the newest, and the rest are dropped.
+fn emit_to_screen(night: Arc<AtomicBool>) -> Emit {
+    let frame_under_way = Arc::new(AtomicBool::new(false));
+    Arc::new(move |event| {
+        let shown = if let Event::Frame(frame, origin) = event {
+            if frame_under_way.swap(true, Ordering::SeqCst) {
+                return;
+            }
+            let preview = preview(&frame, origin, night.load(Ordering::Relaxed));
+            let frame_under_way = Arc::clone(&frame_under_way);
+            slint::invoke_from_event_loop(move || {
+                frame_under_way.store(false, Ordering::SeqCst);
+                with_view(|view| view.apply_preview(preview));
+            })
+        } else {
+            slint::invoke_from_event_loop(move || with_view(|view| view.apply(event)))
+        };
+        // No event loop: the program is ending, and there is nobody to tell.
+        shown.unwrap_or_default();
+    })
+}
+
+fn with_view(does: impl FnOnce(&Rc<View>)) {
+    let view = VIEW.with_borrow(Option::clone);
+    if let Some(view) = view {
+        does(&view);
+    }
+}
+
+/// What the command line asked for.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Asked {
+    /// Open the window.
+    Run(Options),
+    /// Print how the program is used.
+    Help,
+    /// Print its version.
+    Version,
+}
+
+/// How the program is used.
+pub const USAGE: &str = "\
+fieldcheck --data DIR [--pictures FILE_OR_DIR]... [--size WIDTHxHEIGHT]
+
+  --data DIR               folder of an enrolled device (`fieldcheckctl demo` makes one)
+  --pictures FILE_OR_DIR   pictures that stand in for the camera, one after the other
+  --size WIDTHxHEIGHT      size of the window at the start; 480x800 where it is left out
+  --help, --version        print this text, or the version";
+
+/// Reads the arguments after the program's name, or says what is wrong with them.
+///
+/// There is no way to give a PIN: it is entered on the app's own pad alone.
+pub fn read_arguments(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> Result<Asked, String> {
+    let (mut data, mut pictures, mut size) = (None, Vec::new(), (480.0, 800.0));
+    let mut arguments = arguments.into_iter();
+    while let Some(argument) = arguments.next() {
+        let mut value = || arguments.next().ok_or(format!("{} needs a value", argument.display()));
+        match argument.to_str() {
+            Some("--help" | "-h") => return Ok(Asked::Help),
+            Some("--version" | "-V") => return Ok(Asked::Version),
+            Some("--data") => data = Some(PathBuf::from(value()?)),
+            Some("--pictures") => pictures.push(PathBuf::from(value()?)),
+            Some("--size") => {
+                let value = value()?;
+                size = value
+                    .to_str()
+                    .and_then(read_size)
+                    .ok_or("--size takes WIDTHxHEIGHT, each from 320 to 7680")?;
+            }
+            _ => return Err(format!("unknown argument {}", argument.display())),
+        }
+    }
+    match data {
+        Some(data) => Ok(Asked::Run(Options { data, pictures, size })),
+        None => Err("--data is missing".to_owned()),
+    }
+}
+
+fn read_size(text: &str) -> Option<(f32, f32)> {
+    let (width, height) = text.split_once('x')?;
+    let side = |text: &str| text.parse::<u16>().ok().filter(|side| (320..=7_680).contains(side));
+    Some((f32::from(side(width)?), f32::from(side(height)?)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(arguments: &[&str]) -> Result<Asked, String> {
+        read_arguments(arguments.iter().map(std::ffi::OsString::from))
+    }
+
+    #[test]
+    fn arguments_are_read_or_refused_by_name() {
+        let options = Options {
+            data: "d".into(),
+            pictures: vec!["a".into(), "b".into()],
+            size: (800.0, 480.0),
+        };
+        let arguments = ["--data", "d", "--pictures", "a", "--pictures", "b", "--size", "800x480"];
+        assert_eq!(read(&arguments), Ok(Asked::Run(options)));
+        for (arguments, refusal) in [
+            (&[][..], "--data is missing"),
+            (&["--data"], "--data needs a value"),
+            (&["--pin", "123456"], "unknown argument --pin"),
+            (&["--data", "d", "--size", "1x1"], "--size takes WIDTHxHEIGHT, each from 320 to 7680"),
+        ] {
+            assert_eq!(read(arguments), Err(refusal.to_owned()), "{arguments:?}");
+        }
+        assert_eq!(read(&["--data", "d", "--help"]), Ok(Asked::Help));
+    }
+}

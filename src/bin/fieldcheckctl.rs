@@ -1,0 +1,7 @@
+//! `fieldcheckctl`: the command line, for headquarters, scripts and testers.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    fieldcheck::command::main()
+}

@@ -1,0 +1,467 @@
+//! Reads the QR codes of one frame.
+//!
+//! Two decoders, one after the other, on the frame as it is: `rxing` first, and `rqrr` where that
+//! found nothing. Of 300 synthetic card pictures (1280 x 720; 100 easy, 100 medium, 100 hard) rxing
+//! reads 100, 60 and 23, and rqrr none besides; scaling and sharpening read more, and are not done
+//! here.
+//!
+//! A payload is the bytes that the code holds, of all its segments in order. Which text they are is
+//! for the document module to say: a decoder that guesses the character set turns some Vietnamese
+//! names into Japanese. An extended channel interpretation (ECI) in the code only announces a
+//! character set and leaves the bytes as they are.
+//!
+//! Time is bounded by what is looked at, not by a clock, except for rqrr, which can run for a
+//! minute on an unlucky frame: it gets a thread of its own and a deadline.
+
+use std::fmt;
+use std::time::Duration;
+
+use rxing::common::{BitMatrix, DetectorRXingResult, HybridBinarizer};
+use rxing::qrcode::cpp_port::decoder::Decode;
+use rxing::qrcode::cpp_port::detector::{FindFinderPatterns, GenerateFinderPatternSets, SampleQR};
+use rxing::qrcode::detector::Detector;
+use rxing::{BinaryBitmap, DecodeHints, Luma8Source};
+
+use super::Frame;
+use super::guard::{Patience, guarded};
+
+pub use super::hint::{Hint, hint};
+
+/// Most codes that are returned of a frame. Chosen: a card has one; a desk with a few cards is
+/// read.
+pub const MAX_CODES: usize = 8;
+
+/// Most triples of corner patterns that are tried. Measured on 300 card pictures: at most 40 come
+/// up, and the right one is among the first 4; a sheet full of corner patterns gives 30,000.
+const MAX_TRIPLES: usize = 500;
+
+/// Most corner patterns with which the slower searches are begun. Measured: at most 13 on 300 card
+/// pictures; rqrr takes 0.1 s on a sheet of 66 and 2 s on a sheet of 576.
+const MAX_CORNERS: usize = 64;
+
+/// Most grids of rqrr that are decoded. Chosen: twice the codes that are returned.
+const MAX_GRIDS: usize = 2 * MAX_CODES;
+
+/// How long rqrr may take. Measured: 27 ms at most on 300 card pictures of 1280 x 720, and 16 s on
+/// one that was enlarged and made black and white; the rest is for slow and busy devices.
+const RQRR_DEADLINE: Duration = Duration::from_millis(500);
+
+/// What one QR code holds.
+///
+/// `Debug` shows the length only: the bytes name a person.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Payload {
+    /// The bytes of all segments, in order.
+    pub bytes: Vec<u8>,
+}
+
+impl fmt::Debug for Payload {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Payload({} bytes)", self.bytes.len())
+    }
+}
+
+/// Returns what the QR codes of a frame hold, each payload once, at most [`MAX_CODES`].
+///
+/// Empty where nothing could be read, and where the frame is not whole. Micro QR codes are not
+/// looked for. A code that is one part of several (structured append) is returned as it is.
+pub fn payloads(frame: &Frame) -> Vec<Payload> {
+    if !frame.is_whole() {
+        return Vec::new();
+    }
+    let search = guarded("rxing", || search_with_rxing(frame)).unwrap_or_default();
+    let found = if search.found.is_empty() && search.corners <= MAX_CORNERS {
+        search_with_rqrr(frame)
+    } else {
+        search.found
+    };
+
+    let mut payloads: Vec<Payload> = Vec::new();
+    for bytes in found {
+        let payload = Payload { bytes };
+        if !payloads.contains(&payload) && payloads.len() < MAX_CODES {
+            payloads.push(payload);
+        }
+    }
+    payloads
+}
+
+/// What rxing saw in a frame.
+#[derive(Default)]
+struct Search {
+    found: Vec<Vec<u8>>,
+    /// Corner patterns, of codes or of what looks like them.
+    corners: usize,
+}
+
+/// Searches with both detectors of rxing, the port of the C++ one and the older one.
+///
+/// This is what its reader does when told to try harder, with three differences: triples are
+/// bounded, the same decoder stands behind both detectors, and it is asked for bytes. The reader's
+/// own "raw bytes" are those of the payload after one detector and code words after the other.
+fn search_with_rxing(frame: &Frame) -> Search {
+    let Ok(source) = Luma8Source::new_with_slice(&frame.luma, frame.width, frame.height) else {
+        return Search::default();
+    };
+    let bitmap = BinaryBitmap::new(HybridBinarizer::new(source));
+    let bits = bitmap.get_black_matrix();
+
+    let mut corners = FindFinderPatterns(bits, true, 0);
+    let triples = GenerateFinderPatternSets(&mut corners);
+    let mut used = Vec::new();
+    let mut found = Vec::new();
+    for triple in triples.iter().take(MAX_TRIPLES) {
+        let three = [triple.bl, triple.tl, triple.tr];
+        if three.iter().any(|corner| used.contains(corner)) {
+            continue;
+        }
+        if let Some(bytes) = SampleQR(bits, triple)
+            .ok()
+            .and_then(|code| bytes_of(code.getBits()))
+        {
+            found.push(bytes);
+            used.extend(three);
+            if found.len() == MAX_CODES {
+                break;
+            }
+        }
+    }
+    if found.is_empty() && corners.len() <= MAX_CORNERS {
+        let hints = DecodeHints {
+            TryHarder: Some(true),
+            ..DecodeHints::default()
+        };
+        let code = Detector::new(bits).detect_with_hints(&hints);
+        found.extend(code.ok().and_then(|code| bytes_of(code.getBits())));
+    }
+    Search {
+        found,
+        corners: corners.len(),
+    }
+}
+
+/// Corrects and decodes the modules of one code.
+fn bytes_of(modules: &BitMatrix) -> Option<Vec<u8>> {
+    let code = Decode(modules).ok()?;
+    code.isValid().then(|| code.content().bytes().to_vec())
+}
+
+fn search_with_rqrr(frame: &Frame) -> Vec<Vec<u8>> {
+    static PATIENCE: Patience<Vec<Vec<u8>>> = Patience::new(RQRR_DEADLINE);
+
+    let (width, height) = (frame.width as usize, frame.height as usize);
+    let luma = frame.luma.clone();
+    let search = move || {
+        let mut picture =
+            rqrr::PreparedImage::prepare_from_greyscale(width, height, |x, y| luma[y * width + x]);
+        let mut found = Vec::new();
+        for grid in picture.detect_grids().iter().take(MAX_GRIDS) {
+            // After an error the writer may hold half a payload: a new one for every grid.
+            let mut bytes = Vec::new();
+            if grid.decode_to(&mut bytes).is_ok() {
+                found.push(bytes);
+            }
+        }
+        found
+    };
+    PATIENCE.run("rqrr", search).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::path::Path;
+
+    use super::super::FrameSource;
+    use super::super::pictures::{PictureSource, tests::FIXTURES};
+    use super::*;
+
+    fn evenly(width: u32, height: u32, level: u8) -> Frame {
+        let luma = vec![level; width as usize * height as usize];
+        Frame {
+            width,
+            height,
+            luma,
+            number: 1,
+            label: None,
+        }
+    }
+
+    fn fixture(name: &str) -> Frame {
+        let mut source = PictureSource::open(&[Path::new(FIXTURES).join(name)]).expect("is there");
+        source.next_frame().expect("a picture")
+    }
+
+    #[test]
+    fn card_pictures_give_their_exact_payload() {
+        /// Blurred and moved over most of a module: nothing reads it, and nothing must be invented.
+        const UNREADABLE: &str = "0077_hard.jpg";
+        let truth = fs::read_to_string(Path::new(FIXTURES).join("truth.tsv")).expect("truth");
+        let mut pictures = 0;
+        for line in truth.lines().skip(1) {
+            let mut columns = line.split('\t');
+            let (name, payload) = (
+                columns.next().expect("file"),
+                columns.nth(1).expect("payload"),
+            );
+            let frame = fixture(name);
+            let expected = Payload {
+                bytes: payload.into(),
+            };
+            if name == UNREADABLE {
+                assert_eq!(payloads(&frame), [], "{name}");
+                assert_eq!(
+                    hint(&frame),
+                    Some(Hint::Closer),
+                    "{name}: 2.8 pixels a module"
+                );
+            } else {
+                assert_eq!(payloads(&frame), [expected], "{name}");
+            }
+            pictures += 1;
+        }
+        assert_eq!(pictures, 8);
+    }
+
+    #[test]
+    fn a_picture_that_only_the_older_detector_finds_is_read() {
+        let frame = fixture("0274_medium.jpg");
+        let source = Luma8Source::new_with_slice(&frame.luma, frame.width, frame.height);
+        let bitmap = BinaryBitmap::new(HybridBinarizer::new(source.expect("whole")));
+        let bits = bitmap.get_black_matrix();
+        let triples = GenerateFinderPatternSets(&mut FindFinderPatterns(bits, true, 0));
+        let read = |triple| {
+            SampleQR(bits, triple)
+                .ok()
+                .and_then(|code| bytes_of(code.getBits()))
+        };
+
+        assert_eq!(
+            triples.iter().find_map(read),
+            None,
+            "else this picture shows nothing"
+        );
+        assert_eq!(payloads(&frame).len(), 1);
+    }
+
+    #[test]
+    fn rqrr_reads_an_easy_picture_too() {
+        let frame = fixture("0144_easy.jpg");
+        let found = search_with_rxing(&frame).found;
+        assert_eq!(found.len(), 1);
+        assert_eq!(search_with_rqrr(&frame), found);
+    }
+
+    #[test]
+    fn frames_without_a_code_give_nothing() {
+        for (width, height) in [
+            (1, 1),
+            (3, 2),
+            (7, 8),
+            (39, 41),
+            (41, 39),
+            (40, 40),
+            (5_000, 1),
+        ] {
+            for level in [0, 128, 255] {
+                assert_eq!(
+                    payloads(&evenly(width, height, level)),
+                    [],
+                    "{width} x {height}"
+                );
+            }
+        }
+        let cut_off = Frame {
+            luma: vec![0; 99],
+            ..evenly(100, 100, 0)
+        };
+        assert_eq!(payloads(&cut_off), [], "not whole");
+    }
+
+    #[test]
+    fn noise_gives_nothing() {
+        let mut state = 1_u32;
+        let mut frame = evenly(640, 480, 0);
+        frame.luma.fill_with(|| {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            (state >> 24) as u8
+        });
+        assert_eq!(payloads(&frame), []);
+    }
+
+    #[test]
+    fn a_sheet_of_corner_patterns_is_beyond_the_slower_searches_and_gives_nothing() {
+        const STEP: u32 = 40;
+        let mut sheet = evenly(1280, 720, 255);
+        for (place, level) in sheet.luma.iter_mut().enumerate() {
+            let (x, y) = (
+                place as u32 % 1280 % STEP / 2,
+                place as u32 / 1280 % STEP / 2,
+            );
+            let ring = x.abs_diff(3).max(y.abs_diff(3));
+            if x < 7 && y < 7 && ring != 2 {
+                *level = 0;
+            }
+        }
+        let search = search_with_rxing(&sheet);
+        assert!(search.corners > MAX_CORNERS, "{}", search.corners);
+        assert_eq!(payloads(&sheet), []);
+    }
+
+    #[test]
+    fn debug_shows_the_length_only() {
+        let payload = Payload {
+            bytes: b"048088999901".to_vec(),
+        };
+        assert_eq!(format!("{payload:?}"), "Payload(12 bytes)");
+    }
+
+    /// Codes drawn here; the crate that draws them comes with the command line.
+    #[cfg(feature = "cli")]
+    mod drawn {
+        use qrcode::bits::Bits;
+        use qrcode::{EcLevel, QrCode, Version};
+
+        use super::*;
+
+        const VERSION: Version = Version::Normal(8);
+        const MODULE: usize = 4;
+
+        fn code(write: impl Fn(&mut Bits)) -> QrCode {
+            let mut bits = Bits::new(VERSION);
+            write(&mut bits);
+            bits.push_terminator(EcLevel::M).expect("fits");
+            QrCode::with_bits(bits, EcLevel::M).expect("a code")
+        }
+
+        fn code_of_bytes(bytes: &[u8]) -> QrCode {
+            code(|bits| bits.push_byte_data(bytes).expect("fits"))
+        }
+
+        /// Draws codes beside and below each other, four in a row, with the quiet zone between.
+        fn frame_of(codes: &[QrCode]) -> Frame {
+            const SIDE: usize = (49 + 8) * MODULE;
+            let (columns, rows) = (codes.len().min(4), codes.len().div_ceil(4));
+            let mut frame = evenly((columns * SIDE) as u32, (rows * SIDE) as u32, 235);
+            for (place, code) in codes.iter().enumerate() {
+                let (left, top) = (place % 4 * SIDE, place / 4 * SIDE);
+                for (module, color) in code.to_colors().into_iter().enumerate() {
+                    let (x, y) = (module % code.width() + 4, module / code.width() + 4);
+                    for row in 0..MODULE {
+                        let start = (top + y * MODULE + row) * columns * SIDE + left + x * MODULE;
+                        frame.luma[start..start + MODULE].fill(color.select(30, 235));
+                    }
+                }
+            }
+            frame
+        }
+
+        #[test]
+        fn both_decoders_give_the_bytes_of_the_code_and_never_a_guess() {
+            let name = "048088999901||Vũ Công Thủy|02031988|Nữ|Yên Bái|01012022".as_bytes();
+            let latin = b"caf\xE9";
+            let japanese = b"\x93\xFA\x96\x7B";
+            let lines = b"\xEF\xBB\xBF048\x00088\r\n999901";
+            let cases: [(&str, QrCode, Vec<u8>); 9] = [
+                ("bytes in UTF-8", code_of_bytes(name), name.to_vec()),
+                ("bytes in Latin-1", code_of_bytes(latin), latin.to_vec()),
+                (
+                    "bytes in Shift-JIS",
+                    code_of_bytes(japanese),
+                    japanese.to_vec(),
+                ),
+                (
+                    "byte order mark, NUL, line end",
+                    code_of_bytes(lines),
+                    lines.to_vec(),
+                ),
+                (
+                    "UTF-8 announced",
+                    code(|bits| {
+                        bits.push_eci_designator(26).expect("fits");
+                        bits.push_byte_data(name).expect("fits");
+                    }),
+                    name.to_vec(),
+                ),
+                (
+                    "Latin-1 announced over UTF-8",
+                    code(|bits| {
+                        bits.push_eci_designator(3).expect("fits");
+                        bits.push_byte_data(name).expect("fits");
+                    }),
+                    name.to_vec(),
+                ),
+                (
+                    "segments of digits, letters and bytes",
+                    code(|bits| {
+                        bits.push_numeric_data(b"048088999901").expect("fits");
+                        bits.push_byte_data("||Vũ".as_bytes()).expect("fits");
+                        bits.push_alphanumeric_data(b" A-Z 0:9").expect("fits");
+                        bits.push_byte_data("|Nữ".as_bytes()).expect("fits");
+                    }),
+                    "048088999901||Vũ A-Z 0:9|Nữ".into(),
+                ),
+                (
+                    "a letter cut in two by a segment border",
+                    code(|bits| {
+                        bits.push_byte_data(&"ữ".as_bytes()[..1]).expect("fits");
+                        bits.push_byte_data(&"ữ".as_bytes()[1..]).expect("fits");
+                    }),
+                    "ữ".into(),
+                ),
+                (
+                    "two character sets announced",
+                    code(|bits| {
+                        bits.push_eci_designator(20).expect("fits");
+                        bits.push_byte_data(japanese).expect("fits");
+                        bits.push_eci_designator(26).expect("fits");
+                        bits.push_byte_data(name).expect("fits");
+                    }),
+                    [japanese, name].concat(),
+                ),
+            ];
+            for (what, code, expected) in cases {
+                let frame = frame_of(&[code]);
+                assert_eq!(
+                    search_with_rxing(&frame).found,
+                    std::slice::from_ref(&expected),
+                    "{what}, rxing"
+                );
+                assert_eq!(search_with_rqrr(&frame), [expected], "{what}, rqrr");
+            }
+        }
+
+        #[test]
+        fn all_codes_of_a_frame_are_read_each_payload_once_and_not_more_than_the_most() {
+            let codes = |texts: &[&str]| -> Vec<QrCode> {
+                texts
+                    .iter()
+                    .map(|text| code_of_bytes(text.as_bytes()))
+                    .collect()
+            };
+            let read = |texts: &[&str]| -> Vec<String> {
+                let mut read: Vec<String> = payloads(&frame_of(&codes(texts)))
+                    .into_iter()
+                    .map(|payload| String::from_utf8(payload.bytes).expect("text"))
+                    .collect();
+                read.sort();
+                read
+            };
+            assert_eq!(read(&["a", "b", "c"]), ["a", "b", "c"]);
+            assert_eq!(read(&["a", "b", "a"]), ["a", "b"]);
+            let twelve = ["a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k", "l"];
+            assert_eq!(read(&twelve[..8]), twelve[..8]);
+            assert_eq!(read(&twelve).len(), MAX_CODES);
+        }
+
+        #[test]
+        fn a_damaged_code_gives_nothing() {
+            let mut frame = frame_of(&[code_of_bytes(b"048088999901")]);
+            let width = frame.width as usize;
+            for row in frame.luma.chunks_mut(width).skip(100).take(80) {
+                row[60..180].fill(30);
+            }
+            assert_eq!(payloads(&frame), []);
+        }
+    }
+}

@@ -1,0 +1,299 @@
+//! Reads one card and checks it: the path of the window, from the picture to the queued record.
+
+use std::fmt;
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use super::files;
+use super::unlock::is_standard_input;
+use crate::camera::decode::{self, Payload};
+use crate::camera::pictures::PictureSource;
+use crate::camera::{CameraError, Frame, FrameSource as _};
+use crate::checks::{ListState, Verdict};
+use crate::device::{DeviceError, Session};
+use crate::document::qr::NotACard;
+use crate::document::{Document, DocumentKind, qr};
+use crate::verdict::Answer;
+use sync_format::v1::record::CheckReason;
+
+/// Longest payload that is read from a file; what is longer than a card is refused by its parser,
+/// which says the length.
+const MAX_PAYLOAD_BYTES: u64 = 64 * 1024;
+
+/// Why a file gave no card. Nothing of what it holds is repeated.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum NotRead {
+    /// The picture cannot be used.
+    #[error(transparent)]
+    Picture(#[from] CameraError),
+    /// The file with a payload cannot be used.
+    #[error("{0}")]
+    File(String),
+    /// A folder stands where a file should.
+    #[error("this is a folder, not a file")]
+    Folder,
+    /// No QR code was read; the hint is what a person at the camera would be told.
+    #[error("no QR code was read{}", .0.map(told).unwrap_or_default())]
+    NoCode(Option<decode::Hint>),
+    /// Codes of several cards: which one is meant cannot be known.
+    #[error("the codes of {0} cards are in the picture")]
+    SeveralCards(usize),
+    /// The code is no card's.
+    #[error(transparent)]
+    NotACard(#[from] NotACard),
+}
+
+fn told(hint: decode::Hint) -> &'static str {
+    match hint {
+        decode::Hint::Dark => " (too dark)",
+        decode::Hint::Glare => " (glare)",
+        decode::Hint::Closer => " (too far away)",
+        decode::Hint::Steady => " (blurred)",
+    }
+}
+
+impl NotRead {
+    /// Returns a short name for scripts.
+    pub(super) fn code(&self) -> &'static str {
+        match self {
+            NotRead::Picture(_) => "unreadable-picture",
+            NotRead::File(_) => "unreadable-file",
+            NotRead::Folder => "folder",
+            NotRead::NoCode(_) => "no-code",
+            NotRead::SeveralCards(_) => "several-cards",
+            NotRead::NotACard(why) => why.code(),
+        }
+    }
+}
+
+/// Where a card is read from.
+pub(super) enum Input<'a> {
+    /// A picture.
+    Picture(&'a Path),
+    /// A file that holds the payload of a code.
+    Payload(&'a Path),
+    /// The payload of a code on standard input.
+    StandardInput,
+}
+
+impl Input<'_> {
+    /// Returns what the command line means by `path`: `-` is standard input, `.txt` a payload.
+    pub(super) fn of(path: &Path) -> Input<'_> {
+        if is_standard_input(path) {
+            Input::StandardInput
+        } else if path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("txt")) {
+            Input::Payload(path)
+        } else {
+            Input::Picture(path)
+        }
+    }
+}
+
+/// The payloads of one input, and how long the decoding of the picture took.
+pub(super) struct Decoded {
+    /// What the codes hold.
+    pub payloads: Vec<Payload>,
+    /// From the grey frame to the payloads; `None` where there was no picture.
+    pub took: Option<Duration>,
+    hint: Option<decode::Hint>,
+}
+
+/// Reads the codes of a picture.
+pub(super) fn decode_picture(path: &Path) -> Result<Decoded, NotRead> {
+    if path.is_dir() {
+        return Err(NotRead::Folder);
+    }
+    let frame = read_frame(path)?;
+    let start = Instant::now();
+    let payloads = decode::payloads(&frame);
+    let took = Some(start.elapsed());
+    let hint = if payloads.is_empty() { decode::hint(&frame) } else { None };
+    Ok(Decoded { payloads, took, hint })
+}
+
+fn read_frame(path: &Path) -> Result<Frame, CameraError> {
+    PictureSource::open(&[PathBuf::from(path)])?.next_frame()
+}
+
+fn decode_input(input: &Input<'_>) -> Result<Decoded, NotRead> {
+    let bytes = match input {
+        Input::Picture(path) => return decode_picture(path),
+        Input::Payload(path) => files::read(path, MAX_PAYLOAD_BYTES)
+            .map_err(|error| NotRead::File(super::chain(&error)))?
+            .to_vec(),
+        Input::StandardInput => {
+            let mut bytes = Vec::new();
+            std::io::stdin()
+                .lock()
+                .take(MAX_PAYLOAD_BYTES)
+                .read_to_end(&mut bytes)
+                .map_err(|error| NotRead::File(error.to_string()))?;
+            bytes
+        }
+    };
+    Ok(Decoded { payloads: vec![Payload { bytes }], took: None, hint: None })
+}
+
+/// Returns the one card among the payloads of an input.
+fn the_card(decoded: &Decoded) -> Result<Document, NotRead> {
+    let (mut cards, mut refusals) = (Vec::new(), Vec::new());
+    for payload in &decoded.payloads {
+        match qr::parse(&payload.bytes) {
+            Ok(document) => cards.push(document),
+            Err(why) => refusals.push(why),
+        }
+    }
+    match (cards.pop(), refusals.into_iter().next()) {
+        (Some(card), _) if cards.is_empty() => Ok(card),
+        (Some(_), _) => Err(NotRead::SeveralCards(cards.len() + 1)),
+        (None, Some(why)) => Err(why.into()),
+        (None, None) => Err(NotRead::NoCode(decoded.hint)),
+    }
+}
+
+/// A card that was checked, and the check recorded.
+pub(super) struct Checked {
+    /// The answer.
+    pub answer: Answer,
+    /// What kind of document it was.
+    pub kind: DocumentKind,
+    /// Number of the check's record in the queue.
+    pub record: u64,
+    /// From the frame to the payload; `None` where there was no picture.
+    pub decode: Option<Duration>,
+    /// From the payload to the verdict.
+    pub check: Duration,
+}
+
+/// Reads a card, judges it and records the check.
+///
+/// The outer error is the device's, after which no further file can be checked; the inner one is
+/// this file's.
+pub(super) fn check(
+    session: &mut Session,
+    input: &Input<'_>,
+    reason: CheckReason,
+) -> Result<Result<Checked, NotRead>, DeviceError> {
+    let decoded = match decode_input(input) {
+        Ok(decoded) => decoded,
+        Err(why) => return Ok(Err(why)),
+    };
+    let start = Instant::now();
+    let document = match the_card(&decoded) {
+        Ok(document) => document,
+        Err(why) => return Ok(Err(why)),
+    };
+    let answer = session.judge(&document)?;
+    let check = start.elapsed();
+    let record = session.record_check(&document, &answer, reason)?;
+    Ok(Ok(Checked { answer, kind: document.kind, record, decode: decoded.took, check }))
+}
+
+impl Checked {
+    /// Returns the codes of the findings, the strictest first, each once.
+    pub(super) fn reasons(&self) -> Vec<&'static str> {
+        let mut codes = Vec::new();
+        for finding in &self.answer.findings {
+            if !codes.contains(&finding.kind.code()) {
+                codes.push(finding.kind.code());
+            }
+        }
+        codes
+    }
+
+    /// Returns the codes of the findings that weigh as much as the answer, in alphabetical order.
+    pub(super) fn deciding_reasons(&self) -> Vec<&'static str> {
+        let findings = self.answer.findings.iter();
+        let deciding = findings.filter(|finding| finding.verdict == self.answer.verdict);
+        let mut codes: Vec<&str> = deciding.map(|finding| finding.kind.code()).collect();
+        codes.sort_unstable();
+        codes.dedup();
+        codes
+    }
+}
+
+/// One line: verdict, file, reasons, what they rest on, times.
+pub(super) struct Line<'a>(pub &'a str, pub &'a Checked);
+
+impl fmt::Display for Line<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Line(file, checked) = self;
+        let answer = &checked.answer;
+        write!(f, "{:<11}  {file}  ", word(answer.verdict))?;
+        let reasons = checked.reasons();
+        if !reasons.is_empty() {
+            write!(f, "{}  ", reasons.join(", "))?;
+        }
+        write!(f, "register {}, ", answer.register.code())?;
+        match answer.list {
+            ListState::None => write!(f, "no list, ")?,
+            ListState::Loaded { version, age_hours, .. } => {
+                write!(f, "list {version} is {age_hours} h old, ")?;
+            }
+        }
+        write!(f, "document {}  [", answer.proof.code())?;
+        if let Some(decode) = checked.decode {
+            write!(f, "decode {:.1} ms, ", milliseconds(decode))?;
+        }
+        write!(f, "check {:.1} ms]", milliseconds(checked.check))
+    }
+}
+
+/// Returns a duration in milliseconds.
+pub(super) fn milliseconds(duration: Duration) -> f64 {
+    duration.as_secs_f64() * 1_000.0
+}
+
+/// Returns the words of a verdict, as the screen has them in English.
+pub(super) fn word(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::Clear => "CLEAR",
+        Verdict::NotListed => "NOT LISTED",
+        Verdict::NotChecked => "NOT CHECKED",
+        Verdict::Refer => "REFER",
+        Verdict::Match => "MATCH",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CARD: &str = "048088999901||Nguyễn Văn Mẫu|02031988|Nam|Tổ 99, Đà Nẵng|15082021";
+
+    fn decoded(payloads: &[&str]) -> Decoded {
+        let payloads = payloads.iter().map(|text| Payload { bytes: text.as_bytes().to_vec() });
+        Decoded { payloads: payloads.collect(), took: None, hint: Some(decode::Hint::Closer) }
+    }
+
+    #[test]
+    fn the_one_card_among_other_codes_is_taken_and_two_cards_are_none() {
+        let other_card = CARD.replace("999901", "999902");
+        for (payloads, expected) in [
+            (&[CARD][..], Ok(())),
+            (&["https://example.org", CARD], Ok(())),
+            (&[CARD, &other_card], Err("several-cards")),
+            (&["https://example.org", "x"], Err("link")),
+            (&[""], Err("empty")),
+            (&[], Err("no-code")),
+        ] {
+            let outcome = the_card(&decoded(payloads)).map(|_| ()).map_err(|why| why.code());
+            assert_eq!(outcome, expected, "{} payloads", payloads.len());
+        }
+    }
+
+    #[test]
+    fn a_picture_without_a_code_says_what_to_do() {
+        let error = the_card(&decoded(&[])).map(|_| ()).unwrap_err();
+        assert_eq!(error.to_string(), "no QR code was read (too far away)");
+    }
+
+    #[test]
+    fn names_of_files_say_what_they_hold() {
+        assert!(matches!(Input::of(Path::new("-")), Input::StandardInput));
+        assert!(matches!(Input::of(Path::new("a.TXT")), Input::Payload(_)));
+        assert!(matches!(Input::of(Path::new("a.png")), Input::Picture(_)));
+        assert!(matches!(Input::of(Path::new("txt")), Input::Picture(_)));
+    }
+}

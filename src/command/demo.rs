@@ -1,0 +1,460 @@
+//! `fieldcheckctl demo`: an invented world on the disk, and every answer in it.
+//!
+//! Keys, sources, packages, an enrolled device and pictures of cards, made by the same code as the
+//! real ones: the packages are built from the CSV files and verified when they are installed. With
+//! `--headless` every card is then checked as the window would, and each answer is compared with
+//! the one that the plan of the world wrote down.
+//!
+//! Everything here is invented and simulated, and the purpose in the root document says so.
+
+use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use anyhow::{Context as _, anyhow};
+use clap::Args;
+use indicatif::ProgressBar;
+use sync_format::v1::package::{Purpose, SnapshotVersion};
+use sync_format::v1::record::CheckReason;
+use zeroize::Zeroizing;
+
+use super::card::{self, Checked, Input, Line, NotRead};
+use super::files::{self, Readers};
+use super::keys::{self, Keys};
+use super::snapshot::{self, Source};
+use super::{install, progress, unlock};
+use crate::clock::{Clock, DeviceTime, FixedClock, VIETNAM_OFFSET_SECONDS};
+use crate::device::{self, Device, Session};
+use crate::document::Date;
+use crate::invented::{Card, Expected, World, draw};
+use crate::keys::{ArgonCost, Pin};
+use crate::platform::desktop::SoftwareDeviceKey;
+use crate::snapshot::build::Terms;
+use crate::store::state::Enrolment;
+
+/// How long before now the lists were made.
+const LISTS_AGE_SECONDS: i64 = 3 * 3_600;
+
+/// How much later the lists are too old for a clear answer: beyond their seven usable days.
+const MUCH_LATER_DAYS: i64 = 9;
+
+/// Digits of the PIN that is drawn.
+const PIN_DIGITS: usize = 6;
+
+#[derive(Args)]
+pub(super) struct Options {
+    /// Folder to make; it may exist if it is empty
+    #[arg(value_name = "DIR")]
+    folder: PathBuf,
+    /// People of the world, beside some forty who are there to show something
+    #[arg(long, value_name = "N", default_value_t = 1_000)]
+    people: usize,
+    /// Another seed is another world
+    #[arg(long, value_name = "S", default_value_t = 1)]
+    seed: u64,
+    /// Day on which the world stands, by a simulated clock [default: today, by the real one]
+    #[arg(long, value_name = "YYYY-MM-DD")]
+    today: Option<Date>,
+    /// Make the world in DIR/world, check every card of it, and write the screens to DIR
+    #[arg(long)]
+    headless: bool,
+}
+
+pub(super) fn run(
+    options: &Options,
+    clock: Arc<dyn Clock>,
+    out: &mut dyn Write,
+) -> anyhow::Result<ExitCode> {
+    files::make_empty_folder(&options.folder)?;
+    let clock = match options.today {
+        None => clock,
+        Some(day) => {
+            writeln!(out, "simulated clock: noon of {day} in Vietnam")?;
+            Arc::new(FixedClock::at(noon_of(day)))
+        }
+    };
+    if !options.headless {
+        Place { folder: options.folder.clone() }.make(options, &clock, out)?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let place = Place { folder: options.folder.join("world") };
+    fs::create_dir(&place.folder).with_context(|| place.folder.display().to_string())?;
+    let made = place.make(options, &clock, out)?;
+    let tally = check_all(&place, made, &options.folder, &*clock, out)?;
+    writeln!(out, "{} cards, {} as expected", tally.cards, tally.as_expected)?;
+    Ok(if tally.cards == tally.as_expected { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Returns noon of a day in Vietnam.
+fn noon_of(day: Date) -> DeviceTime {
+    let midnight = i64::from(day.to_days()) * 86_400 - VIETNAM_OFFSET_SECONDS;
+    DeviceTime(midnight + 12 * 3_600)
+}
+
+/// Where the parts of a world lie.
+struct Place {
+    folder: PathBuf,
+}
+
+/// A world that was made, with its device unlocked.
+struct Made {
+    world: World,
+    pin: DrawnPin,
+    device: Device,
+    session: Session,
+}
+
+impl Place {
+    fn keys(&self) -> PathBuf {
+        self.folder.join("keys")
+    }
+    fn device(&self) -> PathBuf {
+        self.folder.join("device")
+    }
+    fn later_device(&self) -> PathBuf {
+        self.folder.join("device-later")
+    }
+    fn cards(&self) -> PathBuf {
+        self.folder.join("cards")
+    }
+    fn later_cards(&self) -> PathBuf {
+        self.folder.join("cards-later")
+    }
+    fn source(&self, source: Source) -> PathBuf {
+        self.folder.join("sources").join(match source {
+            Source::Notices => "notices.csv",
+            Source::Register => "register.csv",
+        })
+    }
+    fn package(&self, source: Source) -> PathBuf {
+        self.folder.join("packages").join(match source {
+            Source::Notices => "notices-1.fcsnap",
+            Source::Register => "register-1.fcsnap",
+        })
+    }
+
+    /// Makes everything of a world; says what it made.
+    fn make(
+        &self,
+        options: &Options,
+        clock: &Arc<dyn Clock>,
+        out: &mut dyn Write,
+    ) -> anyhow::Result<Made> {
+        let now = clock.real_time();
+        let spinner = progress::spinner();
+        writeln!(out, "an invented world: nobody in it is real, and its devices are simulated")?;
+
+        spinner.set_message("inventing people");
+        let today = Date::from_days(now.vietnam_day());
+        let world = World::new(options.seed, options.people, today);
+
+        spinner.set_message("drawing keys");
+        let mut tag_key = keys::draw_tag_key()?;
+        while !world.shows_every_disagreement(&tag_key) {
+            tag_key = keys::draw_tag_key()?;
+        }
+        let keys = Keys::create(&self.keys(), Purpose::Demo, 1, tag_key, now)?;
+        writeln!(out, "keys       {}", self.keys().display())?;
+
+        spinner.set_message("writing sources");
+        self.write_sources(&world)?;
+        let terms = Terms {
+            version: SnapshotVersion { epoch: 1, version: 1 },
+            created: now.plus_seconds(-LISTS_AGE_SECONDS).0,
+            expires: now.plus_seconds(i64::from(snapshot::EXPIRES_DAYS) * 86_400).0,
+            freshness: snapshot::FRESHNESS,
+            chip_required: false,
+        };
+        make_folder(&self.folder.join("packages"))?;
+        for source in [Source::Notices, Source::Register] {
+            spinner.set_message("building packages");
+            let (csv, path) = (self.source(source), self.package(source));
+            let package = snapshot::build_package(source, &csv, terms, &keys, now)?;
+            files::write_whole(&path, &package.bytes, false)?;
+            writeln!(out, "package    {}: {} rows", path.display(), package.rows)?;
+        }
+
+        spinner.set_message("enrolling a device");
+        let pin = draw_pin()?;
+        let (mut device, mut session) = self.enrol(&keys, &pin.pin, clock)?;
+        for source in [Source::Notices, Source::Register] {
+            write!(out, "device     {}: ", self.device().display())?;
+            install::install(&mut device, &mut session, &self.package(source), out)?;
+        }
+
+        self.write_cards(&self.cards(), &world.cards(), &spinner)?;
+        self.write_cards(&self.later_cards(), &world.cards_when_list_is_old(), &spinner)?;
+        spinner.finish_and_clear();
+        writeln!(out, "cards      {}", self.cards().display())?;
+        let path = self.folder.join("pin.txt");
+        let line = Zeroizing::new(format!("{}\n", pin.digits.as_str()));
+        files::write_new(&path, line.as_bytes(), Readers::Owner)?;
+        writeln!(out, "PIN: {} (invented data only)", pin.digits.as_str())?;
+        Ok(Made { world, pin, device, session })
+    }
+
+    fn write_sources(&self, world: &World) -> anyhow::Result<()> {
+        make_folder(&self.folder.join("sources"))?;
+        for source in [Source::Notices, Source::Register] {
+            let path = self.source(source);
+            let write = || -> anyhow::Result<()> {
+                let mut file = std::io::BufWriter::new(fs::File::create_new(&path)?);
+                match source {
+                    Source::Notices => world.write_notices_csv(&mut file)?,
+                    Source::Register => world.write_register_csv(&mut file)?,
+                }
+                Ok(file.flush()?)
+            };
+            write().with_context(|| path.display().to_string())?;
+        }
+        Ok(())
+    }
+
+    /// Enrols the device as headquarters would, and unlocks it.
+    fn enrol(
+        &self,
+        keys: &Keys,
+        pin: &Pin,
+        clock: &Arc<dyn Clock>,
+    ) -> anyhow::Result<(Device, Session)> {
+        let folder = self.device();
+        make_folder(&folder)?;
+        let key = SoftwareDeviceKey::create(&folder.join(SoftwareDeviceKey::FILE_NAME))?;
+        let mut id = [0; 16];
+        getrandom::fill(&mut id).map_err(|_| anyhow!("the system gave no random bytes"))?;
+        let enrolment = Enrolment {
+            device: id,
+            label: "Máy mẫu 01".to_owned(),
+            unit: 1,
+            root_hash: keys.public.root_hash,
+            purpose: Purpose::Demo,
+            collect_key: keys.public.collect_key,
+            enrolled_at: clock.real_time(),
+        };
+        device::enrol(&folder, &key, &**clock, &enrolment, pin, ArgonCost::FLOOR)?;
+        let mut device = Device::open(&folder, Arc::new(key), Arc::clone(clock))?;
+        let session = device.unlock(pin)?;
+        Ok((device, session))
+    }
+
+    /// Writes the pictures of cards, and beside them the answers that they must get.
+    fn write_cards(
+        &self,
+        folder: &Path,
+        cards: &[Card],
+        spinner: &ProgressBar,
+    ) -> anyhow::Result<()> {
+        make_folder(folder)?;
+        let mut truth = String::from("file\tverdict\treasons\tstory\n");
+        for card in cards {
+            spinner.set_message(format!("drawing {}", card.file));
+            let path = folder.join(&card.file);
+            draw::draw_card(card).save(&path).with_context(|| path.display().to_string())?;
+            let reasons = card.expected.reasons.join(",");
+            truth.push_str(&format!(
+                "{}\t{}\t{reasons}\t{}\n",
+                card.file, card.expected.verdict, card.story
+            ));
+        }
+        files::write_new(&folder.join("truth.tsv"), truth.as_bytes(), Readers::All)
+    }
+}
+
+/// How many cards were checked, and how many gave the answer that the plan wrote down.
+#[derive(Default)]
+struct Tally {
+    cards: usize,
+    as_expected: usize,
+}
+
+/// Checks every card of a world; the last ones on a copy of the device, some days later.
+fn check_all(
+    place: &Place,
+    made: Made,
+    screens: &Path,
+    clock: &dyn Clock,
+    out: &mut dyn Write,
+) -> anyhow::Result<Tally> {
+    let Made { world, pin, device, mut session } = made;
+    let mut tally = Tally::default();
+    let cards = world.cards();
+    tally.check(&mut session, &place.cards(), &cards, "", out)?;
+    writeln!(out, "queue      {} records, their chain holds", session.verify_queue()?)?;
+    session.log_lock()?;
+    drop(session);
+
+    // A copy: the records of a day to come would stand strangely in the device that goes on.
+    copy_folder(&place.device(), &place.later_device())?;
+    let later = clock.real_time().plus_seconds(MUCH_LATER_DAYS * 86_400);
+    let clock = Arc::new(FixedClock::at(later));
+    let mut session = unlock::open_device(&place.later_device(), clock)?.unlock(&pin.pin)?;
+    let note = format!("  (simulated clock: {MUCH_LATER_DAYS} days later)");
+    tally.check(
+        &mut session,
+        &place.later_cards(),
+        &world.cards_when_list_is_old(),
+        &note,
+        out,
+    )?;
+    session.log_lock()?;
+    drop(session);
+
+    let pictures: Vec<PathBuf> = cards.iter().map(|card| place.cards().join(&card.file)).collect();
+    write_screens(screens, device, &pin, &pictures, out)?;
+    Ok(tally)
+}
+
+impl Tally {
+    fn check(
+        &mut self,
+        session: &mut Session,
+        folder: &Path,
+        cards: &[Card],
+        note: &str,
+        out: &mut dyn Write,
+    ) -> anyhow::Result<()> {
+        for card in cards {
+            let path = folder.join(&card.file);
+            let outcome =
+                card::check(session, &Input::of(&path), CheckReason::DocumentCheck)?;
+            match &outcome {
+                Ok(checked) => writeln!(out, "{}{note}", Line(&card.file, checked))?,
+                Err(why) => {
+                    let word = word_of(why);
+                    writeln!(out, "{word:<11}  {}  {}{note}", card.file, why.code())?;
+                }
+            }
+            self.cards += 1;
+            if told(&outcome) == as_planned(&card.expected) {
+                self.as_expected += 1;
+            } else {
+                let Expected { verdict, reasons } = &card.expected;
+                writeln!(out, "WRONG  {}: expected {verdict} {}", card.file, reasons.join(", "))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Returns verdict and reasons in the words of the plan.
+fn told(outcome: &Result<Checked, NotRead>) -> (&'static str, Vec<&'static str>) {
+    match outcome {
+        Ok(checked) => (card::word(checked.answer.verdict), checked.deciding_reasons()),
+        Err(why) => (word_of(why), vec![why.code()]),
+    }
+}
+
+/// Returns what the plan says, its reasons in alphabetical order.
+fn as_planned(expected: &Expected) -> (&'static str, Vec<&'static str>) {
+    let mut reasons = expected.reasons.clone();
+    reasons.sort_unstable();
+    (expected.verdict, reasons)
+}
+
+fn word_of(why: &NotRead) -> &'static str {
+    match why {
+        NotRead::NotACard(_) => "NOT A CARD",
+        _ => "NOT READ",
+    }
+}
+
+#[cfg(feature = "window")]
+fn write_screens(
+    folder: &Path,
+    device: Device,
+    pin: &DrawnPin,
+    pictures: &[PathBuf],
+    out: &mut dyn Write,
+) -> anyhow::Result<()> {
+    let digits: Zeroizing<Vec<u8>> =
+        Zeroizing::new(pin.digits.bytes().map(|digit| digit - b'0').collect());
+    let shots = crate::view::shots::write(folder, device, &digits, pictures)?;
+    writeln!(out, "screens    {} pictures in {}", shots.files.len(), folder.display())?;
+    let milliseconds = shots.slowest.as_secs_f64() * 1_000.0;
+    writeln!(out, "           the screen's thread was busy for {milliseconds:.1} ms at most")?;
+    Ok(())
+}
+
+#[cfg(not(feature = "window"))]
+fn write_screens(
+    _folder: &Path,
+    _device: Device,
+    _pin: &DrawnPin,
+    _pictures: &[PathBuf],
+    out: &mut dyn Write,
+) -> anyhow::Result<()> {
+    writeln!(out, "no screens: this program was built without a window")?;
+    Ok(())
+}
+
+/// A PIN that was drawn, with its digits to be told once.
+struct DrawnPin {
+    pin: Pin,
+    digits: Zeroizing<String>,
+}
+
+/// Draws a PIN that a device accepts.
+fn draw_pin() -> anyhow::Result<DrawnPin> {
+    loop {
+        let mut pin = Pin::new();
+        let mut digits = Zeroizing::new(String::with_capacity(PIN_DIGITS));
+        while pin.len() < PIN_DIGITS {
+            let mut byte = [0];
+            getrandom::fill(&mut byte).map_err(|_| anyhow!("the system gave no random bytes"))?;
+            // 250 to 255 would make the digits 0 to 5 more frequent.
+            if byte[0] < 250 {
+                pin.push(byte[0] % 10);
+                digits.push(char::from(b'0' + byte[0] % 10));
+            }
+        }
+        if pin.is_acceptable() {
+            return Ok(DrawnPin { pin, digits });
+        }
+    }
+}
+
+fn make_folder(folder: &Path) -> anyhow::Result<()> {
+    fs::create_dir_all(folder).with_context(|| folder.display().to_string())
+}
+
+/// Copies a folder and its subfolders; permissions stay as they are.
+fn copy_folder(from: &Path, to: &Path) -> anyhow::Result<()> {
+    make_folder(to)?;
+    for entry in fs::read_dir(from).with_context(|| from.display().to_string())? {
+        let entry = entry?;
+        let target = to.join(entry.file_name());
+        if entry.file_type()?.is_dir() {
+            copy_folder(&entry.path(), &target)?;
+        } else {
+            fs::copy(entry.path(), &target).with_context(|| target.display().to_string())?;
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_drawn_pin_is_the_one_that_is_told() {
+        for _ in 0..20 {
+            let drawn = draw_pin().unwrap();
+            assert!(drawn.pin.is_acceptable());
+            assert_eq!(drawn.digits.len(), PIN_DIGITS);
+            let read = Pin::from_reader(drawn.digits.as_bytes()).unwrap();
+            assert_eq!(read.len(), drawn.pin.len());
+        }
+    }
+
+    #[test]
+    fn noon_is_noon_in_vietnam() {
+        let day: Date = "2026-11-24".parse().unwrap();
+        let noon = noon_of(day);
+        assert_eq!(noon, DeviceTime(1_795_496_400));
+        assert_eq!(Date::from_days(noon.vietnam_day()), day);
+        assert_eq!(super::super::time::Utc(noon.0).to_string(), "2026-11-24T05:00:00Z");
+    }
+}

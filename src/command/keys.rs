@@ -1,0 +1,203 @@
+//! `fieldcheckctl keys`: headquarters' keys in one folder, for trials.
+//!
+//! In real use no folder holds them all: each key lives with another person on an offline machine,
+//! so that no one of them can make a list alone. Who makes a folder with this is told so.
+
+use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, anyhow, bail};
+use clap::builder::{PossibleValuesParser, TypedValueParser as _};
+use clap::{Args, Subcommand};
+use sync_format::codec;
+use sync_format::v1::package::{KeySet, Purpose, Root, RootChain, key_id, sha256};
+use sync_format::v1::register::TagKey;
+use zeroize::Zeroizing;
+
+use super::files::{self, Readers, hex};
+use super::time::Utc;
+use crate::clock::{Clock, DeviceTime};
+use crate::queue::draw_collect_keys;
+use crate::snapshot::keyring::Keyring;
+
+/// How long a root document made here is trusted. Chosen: longer than any trial.
+const ROOT_SECONDS: i64 = 5 * 365 * 86_400;
+
+/// Longest file of keys that is read.
+const MAX_FILE_BYTES: u64 = 64 * 1024;
+
+const KEYRING: &str = "keyring.txt";
+const ROOT: &str = "root.bin";
+const COLLECT_PRIVATE: &str = "collect.key";
+const COLLECT_PUBLIC: &str = "collect.pub";
+const TAG_KEY: &str = "tag.key";
+
+#[derive(Subcommand)]
+pub(super) enum Command {
+    /// Draw all keys into a new folder: signing keys, root document, collect and tag keys
+    New(NewOptions),
+    /// Show what is public: root, roles, thresholds, names of keys
+    Show(ShowOptions),
+}
+
+#[derive(Args)]
+pub(super) struct NewOptions {
+    /// Folder to make; it may exist if it is empty
+    #[arg(value_name = "DIR")]
+    folder: PathBuf,
+    /// What lists under these keys are for; devices for one refuse the other
+    #[arg(
+        long,
+        value_name = "PURPOSE",
+        default_value = Purpose::Demo.code(),
+        value_parser = PossibleValuesParser::new(Purpose::ALL.iter().map(|purpose| purpose.code()))
+            .try_map(|code| code.parse::<Purpose>()),
+    )]
+    purpose: Purpose,
+    /// Epoch of the root document; versions of lists count anew in each
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
+    epoch: u32,
+}
+
+#[derive(Args)]
+pub(super) struct ShowOptions {
+    /// Folder of keys
+    #[arg(value_name = "DIR")]
+    folder: PathBuf,
+}
+
+pub(super) fn run(command: &Command, clock: &dyn Clock, out: &mut dyn Write) -> anyhow::Result<()> {
+    match command {
+        Command::New(options) => {
+            let tag_key = draw_tag_key()?;
+            let now = clock.real_time();
+            Keys::create(&options.folder, options.purpose, options.epoch, tag_key, now)?;
+            writeln!(
+                out,
+                "one person holds all keys now, who can make any list alone: for trials only"
+            )?;
+            show(&options.folder, out)
+        }
+        Command::Show(options) => show(&options.folder, out),
+    }
+}
+
+fn show(folder: &Path, out: &mut dyn Write) -> anyhow::Result<()> {
+    let public = PublicKeys::read(folder)?;
+    let root = &public.root;
+    writeln!(out, "root     {}", hex(&public.root_hash))?;
+    writeln!(out, "purpose  {}, epoch {}, until {}", root.purpose, root.epoch, Utc(root.expires))?;
+    write_key_set(out, "root", &root.root_keys)?;
+    for role in &root.roles {
+        write_key_set(out, role.role.code(), &role.keys)?;
+    }
+    writeln!(out, "{:<18}{:>18}", "collect", hex(&key_id(&public.collect_key)))?;
+    Ok(())
+}
+
+fn write_key_set(out: &mut dyn Write, role: &str, keys: &KeySet) -> anyhow::Result<()> {
+    let ids: Vec<String> = keys.keys.iter().map(|key| hex(&key_id(key))).collect();
+    let of = format!("{} of {}", keys.threshold, ids.len());
+    writeln!(out, "{role:<18}{of}  {}", ids.join(" "))?;
+    Ok(())
+}
+
+/// What everybody may know of a folder of keys.
+pub(super) struct PublicKeys {
+    /// The root document.
+    pub root: Root,
+    /// SHA-256 of its bytes, by which devices know it.
+    pub root_hash: [u8; 32],
+    /// The encoded and signed chain that stands in every package.
+    pub root_chain: Vec<u8>,
+    /// The key that records are sealed to.
+    pub collect_key: [u8; 32],
+}
+
+impl PublicKeys {
+    /// Reads the public part of a folder; the private files are not opened.
+    pub(super) fn read(folder: &Path) -> anyhow::Result<PublicKeys> {
+        let path = folder.join(ROOT);
+        let root_chain = files::read(&path, MAX_FILE_BYTES)?.to_vec();
+        let (root, root_hash) = decode_root(&root_chain)
+            .with_context(|| path.display().to_string())?;
+        let collect_key = *read_key(&folder.join(COLLECT_PUBLIC))?;
+        Ok(PublicKeys { root, root_hash, root_chain, collect_key })
+    }
+}
+
+fn decode_root(chain: &[u8]) -> anyhow::Result<(Root, [u8; 32])> {
+    let RootChain(chain) = codec::decode(codec::Kind::RootChain, chain)?;
+    let Some(newest) = chain.last() else { bail!("the chain holds no root document") };
+    let root: Root = codec::decode(codec::Kind::Root, &newest.root)?;
+    root.validate()?;
+    Ok((root, sha256(&newest.root)))
+}
+
+/// All keys of a folder, with those that sign and seal.
+pub(super) struct Keys {
+    /// The public part.
+    pub public: PublicKeys,
+    /// The keys that sign.
+    pub keyring: Keyring,
+    /// The key of the register's tags.
+    pub tag_key: TagKey,
+}
+
+impl Keys {
+    /// Draws keys into a new folder.
+    pub(super) fn create(
+        folder: &Path,
+        purpose: Purpose,
+        epoch: u32,
+        tag_key: TagKey,
+        now: DeviceTime,
+    ) -> anyhow::Result<Keys> {
+        files::make_empty_folder(folder)?;
+        let keyring = Keyring::generate()?;
+        let root = keyring.root(purpose, epoch, now.plus_seconds(ROOT_SECONDS).0)?;
+        let root_chain = keyring.sign_root(root)?;
+        let (collect_private, collect_public) = draw_collect_keys();
+
+        let write_key = |name: &str, key: &[u8; 32], readers: Readers| {
+            let text = Zeroizing::new(hex(key) + "\n");
+            files::write_new(&folder.join(name), text.as_bytes(), readers)
+        };
+        let text = keyring.to_text();
+        files::write_new(&folder.join(KEYRING), text.as_bytes(), Readers::Owner)?;
+        write_key(COLLECT_PRIVATE, &collect_private, Readers::Owner)?;
+        write_key(TAG_KEY, tag_key.expose(), Readers::Owner)?;
+        write_key(COLLECT_PUBLIC, &collect_public, Readers::All)?;
+        files::write_new(&folder.join(ROOT), &root_chain, Readers::All)?;
+        Ok(Keys { public: PublicKeys::read(folder)?, keyring, tag_key })
+    }
+
+    /// Reads a folder of keys.
+    pub(super) fn read(folder: &Path) -> anyhow::Result<Keys> {
+        if !fs::metadata(folder).with_context(|| folder.display().to_string())?.is_dir() {
+            bail!("{}: this is a file, not a folder of keys", folder.display());
+        }
+        let path = folder.join(KEYRING);
+        let bytes = files::read(&path, MAX_FILE_BYTES)?;
+        let keyring = std::str::from_utf8(&bytes)
+            .map_err(|_| anyhow!("the keyring is no text"))
+            .and_then(|text| Ok(Keyring::from_text(text)?))
+            .with_context(|| path.display().to_string())?;
+        let tag_key = TagKey::new(*read_key(&folder.join(TAG_KEY))?);
+        Ok(Keys { public: PublicKeys::read(folder)?, keyring, tag_key })
+    }
+}
+
+/// Draws a key for the register's tags.
+pub(super) fn draw_tag_key() -> anyhow::Result<TagKey> {
+    let mut key = Zeroizing::new([0; 32]);
+    getrandom::fill(&mut *key).map_err(|_| anyhow!("the system gave no random bytes"))?;
+    Ok(TagKey::new(*key))
+}
+
+fn read_key(path: &Path) -> anyhow::Result<Zeroizing<[u8; 32]>> {
+    let bytes = files::read(path, MAX_FILE_BYTES)?;
+    files::parse_hex(&bytes)
+        .with_context(|| format!("{}: this is no key of 64 hexadecimal digits", path.display()))
+}

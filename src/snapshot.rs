@@ -1,0 +1,317 @@
+//! Signed snapshots: what must hold before a package may answer anything.
+//!
+//! A package comes as [`Signed`]: bytes from a stick that anyone could have written. [`verify`]
+//! walks the rules in order and gives [`Verified`], which is all that the store installs. The bulk
+//! of a package is not signed itself: its chunks are named by hash in what is signed, so each is
+//! checked by [`Verified::rows`] when it is read, before a decompressor or a decoder sees it.
+//!
+//! What this does not do: read files, ask for the time, or keep anything.
+
+use std::io::Read;
+use std::marker::PhantomData;
+
+use sync_format::codec::DecodeError;
+use sync_format::v1::notice::{Notice, decode_notices};
+use sync_format::v1::package::layout::{self, LayoutError, Sections};
+use sync_format::v1::package::{
+    Dataset, InnerManifest, Manifest, PackageError, Purpose, SnapshotVersion, sha256,
+};
+use sync_format::v1::register::{RegisterRow, decode_register};
+
+pub mod build;
+pub mod keyring;
+pub mod source;
+pub mod verify;
+
+pub use verify::{Trust, verify};
+
+/// The number of this program that a package's `min_app` is compared with; rises when a package
+/// of today would be answered wrongly by a program of yesterday.
+pub const APP: u32 = 1;
+
+/// A snapshot's signed statements about itself; the rows stand in the chunks.
+#[derive(Clone, Debug)]
+pub struct Snapshot {
+    /// What the outside of the package says.
+    pub manifest: Manifest,
+    /// What the inside says: regions, rows, key ranges.
+    pub inner: InnerManifest,
+    /// Whether the root is that of real use or of a demonstration.
+    pub purpose: Purpose,
+    manifest_bytes: Vec<u8>,
+    inner_bytes: Vec<u8>,
+}
+
+impl Snapshot {
+    /// Returns the manifest's bytes, as they were signed.
+    pub fn manifest_bytes(&self) -> &[u8] {
+        &self.manifest_bytes
+    }
+
+    /// Returns the inner manifest's bytes, as the signed manifest names them by hash.
+    pub fn inner_bytes(&self) -> &[u8] {
+        &self.inner_bytes
+    }
+}
+
+/// A package whose sections were found, and of which nothing is believed yet.
+#[derive(Debug)]
+pub struct Signed<T> {
+    sections: Sections,
+    of: PhantomData<T>,
+}
+
+impl Signed<Snapshot> {
+    /// Reads the sections before the chunks; `reader` is left standing at the first chunk.
+    ///
+    /// Lengths are capped before anything is allocated.
+    pub fn read(reader: &mut impl Read) -> Result<Signed<Snapshot>, Refusal> {
+        let sections = layout::read_sections(reader)?;
+        Ok(Signed { sections, of: PhantomData })
+    }
+}
+
+/// Root, signatures, version, age and inner manifest have been checked; there is no other way to
+/// make one than [`verify`].
+#[derive(Debug)]
+pub struct Verified<T> {
+    content: T,
+}
+
+/// The rows of one chunk.
+#[derive(Debug)]
+pub enum Rows {
+    /// Notices, ascending by order number.
+    Notices(Vec<Notice>),
+    /// Register rows, ascending by number.
+    Register(Vec<RegisterRow>),
+}
+
+impl Verified<Snapshot> {
+    /// Returns the snapshot's statements about itself.
+    pub fn snapshot(&self) -> &Snapshot {
+        &self.content
+    }
+
+    /// Reads chunk `index`, at which `reader` stands, and returns its rows.
+    ///
+    /// The order is the point: length and hash, *then* decompress (output capped), *then* decode
+    /// (limits, ascending keys), then compare with what the inner manifest promised.
+    pub fn read_rows(&self, index: usize, reader: &mut impl Read) -> Result<Rows, Refusal> {
+        let damaged = |why| Refusal::DamagedChunk { chunk: index, why };
+        let manifest = &self.content.manifest;
+        let (Some(outer), Some(inner)) =
+            (manifest.chunks.get(index), self.content.inner.chunks.get(index))
+        else {
+            return Err(damaged(ChunkFault::Missing));
+        };
+        let compressed = layout::read_chunk(reader, outer).map_err(|error| match error {
+            LayoutError::Io(error) => Refusal::Io(error),
+            LayoutError::ChunkHash => damaged(ChunkFault::Hash),
+            _ => damaged(ChunkFault::Missing),
+        })?;
+        let raw = layout::decompress(&compressed, inner.raw_len as usize)
+            .map_err(|_| damaged(ChunkFault::Compression))?;
+        if sha256(&raw) != inner.raw_hash {
+            return Err(damaged(ChunkFault::RawHash));
+        }
+        let (rows, ends) = match manifest.dataset {
+            Dataset::Notices => {
+                let rows = decode_notices(&raw).map_err(|_| damaged(ChunkFault::Rows))?;
+                let ends = ends(&rows, |notice| notice.id);
+                (Rows::Notices(rows), ends)
+            }
+            Dataset::Register => {
+                let rows = decode_register(&raw).map_err(|_| damaged(ChunkFault::Rows))?;
+                let ends = ends(&rows, |row| row.number);
+                (Rows::Register(rows), ends)
+            }
+            Dataset::Anchors => return Err(Refusal::DatasetNotSupported),
+        };
+        if ends != (inner.rows as usize, Some(inner.first), Some(inner.last)) {
+            return Err(damaged(ChunkFault::Range));
+        }
+        Ok(rows)
+    }
+
+    /// Checks that nothing follows the last chunk.
+    pub fn expect_end(&self, reader: &mut impl Read) -> Result<(), Refusal> {
+        layout::expect_end(reader).map_err(|error| match error {
+            LayoutError::Io(error) => Refusal::Io(error),
+            _ => Refusal::TrailingBytes,
+        })
+    }
+}
+
+/// Returns how many rows there are, and the first and last key.
+fn ends<T>(rows: &[T], key: impl Fn(&T) -> u64) -> (usize, Option<u64>, Option<u64>) {
+    (rows.len(), rows.first().map(&key), rows.last().map(&key))
+}
+
+/// What is wrong with a chunk.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum ChunkFault {
+    /// The package ends before the chunk does, or names fewer chunks.
+    #[error("it is missing or cut off")]
+    Missing,
+    /// The bytes are not those that were signed.
+    #[error("its hash differs")]
+    Hash,
+    /// It does not decompress to the length that was signed.
+    #[error("it does not decompress")]
+    Compression,
+    /// The rows are not those that were signed.
+    #[error("the hash of its rows differs")]
+    RawHash,
+    /// The rows do not decode, or break a rule of their format.
+    #[error("its rows do not decode")]
+    Rows,
+    /// The rows are not those that the inner manifest names.
+    #[error("its rows are not those announced")]
+    Range,
+}
+
+/// Why a package is not believed; what is installed goes on answering.
+#[derive(Debug, thiserror::Error)]
+pub enum Refusal {
+    /// The file or stick could not be read.
+    #[error("the package could not be read")]
+    Io(#[source] std::io::Error),
+    /// It is not a package, or not one that this program reads.
+    #[error("this is not a snapshot package")]
+    NotAPackage(#[source] LayoutError),
+    /// A section before the chunks does not decode.
+    #[error("the {section} does not decode")]
+    Undecodable {
+        /// Which section.
+        section: &'static str,
+        /// What the codec found.
+        #[source]
+        source: DecodeError,
+    },
+    /// The root document is not the one that this device trusts.
+    #[error("the package was made under another root")]
+    ForeignRoot,
+    /// More than one root document: a rotation, which this version does not read.
+    #[error("root rotation is not supported by this version")]
+    RotationNotSupported,
+    /// The chain holds no root document.
+    #[error("the package holds no root document")]
+    NoRoot,
+    /// A document contradicts itself, or two contradict each other.
+    #[error("the {section} is contradictory")]
+    Contradictory {
+        /// Which section.
+        section: &'static str,
+        /// What contradicts what.
+        #[source]
+        source: PackageError,
+    },
+    /// The root document has passed its end.
+    #[error("the root document has expired")]
+    RootExpired,
+    /// Demonstration data on a device for real use, or the reverse.
+    #[error("the package is for another purpose than this device")]
+    WrongPurpose,
+    /// Too few valid signatures of a role.
+    #[error("{valid} of {needed} signatures of the {role} are valid")]
+    Signatures {
+        /// Whose signatures are missing.
+        role: &'static str,
+        /// How many are valid.
+        valid: u8,
+        /// How many the root document asks for.
+        needed: u8,
+    },
+    /// The snapshot has passed its end; the installed one may be older and still answers hits.
+    #[error("the snapshot has expired")]
+    Expired,
+    /// The snapshot was made later than this device can believe.
+    #[error("the snapshot was made in the future")]
+    FromTheFuture,
+    /// The epoch is not that of the root.
+    #[error("the snapshot is of epoch {found}, the root of epoch {root}")]
+    WrongEpoch {
+        /// The snapshot's.
+        found: u32,
+        /// The root's.
+        root: u32,
+    },
+    /// It is older than what is installed, or the same.
+    #[error("snapshot {} is not newer than the installed {}", offered.version, installed.version)]
+    NotNewer {
+        /// The version in the package.
+        offered: SnapshotVersion,
+        /// The floor of this device.
+        installed: SnapshotVersion,
+    },
+    /// A change to an earlier snapshot, which this version does not read.
+    #[error("deltas are not supported by this version")]
+    DeltaNotSupported,
+    /// A dataset that this version does not read.
+    #[error("this dataset is not supported by this version")]
+    DatasetNotSupported,
+    /// It needs a newer program.
+    #[error("the snapshot needs application {needed}, this is {here}")]
+    AppTooOld {
+        /// What the package asks for.
+        needed: u32,
+        /// What this program is.
+        here: u32,
+    },
+    /// The envelope is not the one that was signed.
+    #[error("the envelope is not the one that was signed")]
+    Envelope,
+    /// The package is sealed, which this version does not read.
+    #[error("sealed packages are not supported by this version")]
+    SealingNotSupported,
+    /// A chunk is not what was signed.
+    #[error("part {} is damaged: {why}", chunk + 1)]
+    DamagedChunk {
+        /// Which, from 0.
+        chunk: usize,
+        /// What is wrong.
+        why: ChunkFault,
+    },
+    /// Bytes follow the last chunk.
+    #[error("the package goes on after its last part")]
+    TrailingBytes,
+}
+
+impl Refusal {
+    /// Returns a short name for logs, screens and tests.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Refusal::Io(_) => "unreadable",
+            Refusal::NotAPackage(_) => "not-a-package",
+            Refusal::Undecodable { .. } => "undecodable",
+            Refusal::ForeignRoot => "foreign-root",
+            Refusal::RotationNotSupported => "rotation-not-supported",
+            Refusal::NoRoot => "no-root",
+            Refusal::Contradictory { .. } => "contradictory",
+            Refusal::RootExpired => "root-expired",
+            Refusal::WrongPurpose => "wrong-purpose",
+            Refusal::Signatures { .. } => "signatures",
+            Refusal::Expired => "expired",
+            Refusal::FromTheFuture => "from-the-future",
+            Refusal::WrongEpoch { .. } => "wrong-epoch",
+            Refusal::NotNewer { .. } => "not-newer",
+            Refusal::DeltaNotSupported => "delta-not-supported",
+            Refusal::DatasetNotSupported => "dataset-not-supported",
+            Refusal::AppTooOld { .. } => "app-too-old",
+            Refusal::Envelope => "envelope",
+            Refusal::SealingNotSupported => "sealing-not-supported",
+            Refusal::DamagedChunk { .. } => "damaged-chunk",
+            Refusal::TrailingBytes => "trailing-bytes",
+        }
+    }
+}
+
+impl From<LayoutError> for Refusal {
+    fn from(error: LayoutError) -> Refusal {
+        match error {
+            LayoutError::Io(error) => Refusal::Io(error),
+            other => Refusal::NotAPackage(other),
+        }
+    }
+}

@@ -1,0 +1,336 @@
+//! The encrypted databases of the device: one typed way to open them, and what each holds.
+//!
+//! Every database is SQLCipher with a random raw key. SQLCipher takes anything else for a
+//! passphrase, and no key at all for a wish to write a plain file, so nothing but [`open`] makes a
+//! connection, and it checks what it got. The databases prove no freshness: the floor of installed
+//! versions is bound into the vault (`keys`), and headquarters compares counters.
+//!
+//! What this does not do: decide anything about a person, or trust a package (`snapshot` does).
+
+use std::path::{Path, PathBuf};
+
+use rusqlite::{Connection, OpenFlags};
+use zeroize::Zeroizing;
+
+use crate::keys::SecretKey;
+
+pub mod install;
+pub mod notices;
+pub mod register;
+pub mod state;
+
+/// The databases there are; each has its own schema and mark.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Kind {
+    /// What this device is and what it holds.
+    State,
+    /// One snapshot of the notices.
+    Notices,
+    /// One snapshot of the register.
+    Register,
+    /// The encounter records.
+    Queue,
+}
+
+impl Kind {
+    fn schema(self) -> &'static str {
+        match self {
+            Kind::State => include_str!("store/state.sql"),
+            Kind::Notices => include_str!("store/notices.sql"),
+            Kind::Register => include_str!("store/register.sql"),
+            Kind::Queue => include_str!("store/queue.sql"),
+        }
+    }
+
+    /// The mark in the database's header (`PRAGMA application_id`): "FCK" and a letter.
+    fn application_id(self) -> i32 {
+        match self {
+            Kind::State => 0x4643_4B53,
+            Kind::Notices => 0x4643_4B4E,
+            Kind::Register => 0x4643_4B52,
+            Kind::Queue => 0x4643_4B51,
+        }
+    }
+
+    /// Version of the schema (`PRAGMA user_version`); a change adds a step in [`open`].
+    const SCHEMA_VERSION: i32 = 1;
+
+    fn word(self) -> &'static str {
+        match self {
+            Kind::State => "state",
+            Kind::Notices => "notices",
+            Kind::Register => "register",
+            Kind::Queue => "queue",
+        }
+    }
+}
+
+/// Why a database could not be used.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The file is not there.
+    #[error("the {0} database is missing")]
+    Missing(&'static str),
+    /// The key does not open it, or its first page is damaged: SQLCipher cannot tell the two apart.
+    #[error("the {0} database cannot be opened with its key, or is damaged")]
+    Unreadable(&'static str),
+    /// It opens, but holds something else than it should.
+    #[error("the {0} database holds something else")]
+    Foreign(&'static str),
+    /// It was written by a newer program.
+    #[error("the {kind} database has schema version {found}, this program knows {known}")]
+    Newer {
+        /// Which database.
+        kind: &'static str,
+        /// The version found.
+        found: i32,
+        /// The newest version that this program reads.
+        known: i32,
+    },
+    /// The library was built without encryption: nothing is opened at all.
+    #[error("this build has no SQLCipher")]
+    NotEncrypted,
+    /// A row holds what no version of this program writes.
+    #[error("the {0} database holds a damaged row")]
+    DamagedRow(&'static str),
+    /// The disk is full.
+    #[error("no space is left on the device")]
+    Full,
+    /// Another program holds the database.
+    #[error("the database is in use by another program")]
+    Busy,
+    /// The folder or file could not be read or written.
+    #[error("the file could not be read or written")]
+    Io(#[source] std::io::Error),
+    /// SQLite refused a statement.
+    #[error("the database refused a statement")]
+    Sql(#[source] rusqlite::Error),
+}
+
+impl From<rusqlite::Error> for StoreError {
+    fn from(error: rusqlite::Error) -> StoreError {
+        match error.sqlite_error_code() {
+            Some(rusqlite::ErrorCode::DiskFull) => StoreError::Full,
+            Some(rusqlite::ErrorCode::DatabaseBusy | rusqlite::ErrorCode::DatabaseLocked) => {
+                StoreError::Busy
+            }
+            _ => StoreError::Sql(error),
+        }
+    }
+}
+
+impl From<std::io::Error> for StoreError {
+    fn from(error: std::io::Error) -> StoreError {
+        if error.kind() == std::io::ErrorKind::StorageFull {
+            StoreError::Full
+        } else {
+            StoreError::Io(error)
+        }
+    }
+}
+
+/// Whether [`open`] may make the file.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Access {
+    /// Makes a new file; one that is there already is an error.
+    Create,
+    /// Opens an existing file to read and write.
+    ReadWrite,
+    /// Opens an existing file to read.
+    Read,
+}
+
+/// Opens a database with its raw key, and checks that it is encrypted and of this kind.
+///
+/// `mmap` stays off: measured with SQLCipher it makes cold look-ups twenty times slower and maps
+/// pages in the clear. `recursive_triggers` is on, so that `REPLACE` meets the triggers too.
+pub fn open(
+    path: &Path,
+    key: &SecretKey,
+    kind: Kind,
+    access: Access,
+) -> Result<Connection, StoreError> {
+    let flags = OpenFlags::SQLITE_OPEN_NO_MUTEX
+        | match access {
+            Access::Create => OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE,
+            Access::ReadWrite => OpenFlags::SQLITE_OPEN_READ_WRITE,
+            Access::Read => OpenFlags::SQLITE_OPEN_READ_ONLY,
+        };
+    if access == Access::Create {
+        // Claims the name first, so that no older file is ever taken for the new one.
+        create_private(path)?;
+    } else if !path.exists() {
+        return Err(StoreError::Missing(kind.word()));
+    }
+    #[expect(clippy::disallowed_methods, reason = "the one place that opens a database")]
+    let connection = Connection::open_with_flags(path, flags)?;
+    set_key(&connection, key)?;
+    let cipher: Option<String> =
+        connection.query_row("PRAGMA cipher_version", [], |row| row.get(0)).ok();
+    if cipher.is_none_or(|version| version.is_empty()) {
+        return Err(StoreError::NotEncrypted);
+    }
+    connection.execute_batch(
+        "PRAGMA mmap_size = 0; PRAGMA temp_store = MEMORY; PRAGMA recursive_triggers = ON;
+         PRAGMA foreign_keys = ON; PRAGMA trusted_schema = OFF; PRAGMA busy_timeout = 2000;",
+    )?;
+    if access == Access::Create {
+        create_schema(&connection, kind)?;
+        assert_encrypted_header(path)?;
+    } else {
+        check_schema(&connection, kind)?;
+    }
+    Ok(connection)
+}
+
+/// Gives SQLCipher the raw key in the one form that it does not take for a passphrase.
+fn set_key(connection: &Connection, key: &SecretKey) -> Result<(), StoreError> {
+    let mut statement = Zeroizing::new(String::with_capacity(16 + 64 + 4));
+    statement.push_str("PRAGMA key = \"x'");
+    for byte in key.expose() {
+        for nibble in [byte >> 4, byte & 15] {
+            statement.push(char::from_digit(u32::from(nibble), 16).unwrap_or('0'));
+        }
+    }
+    statement.push_str("'\";");
+    connection.execute_batch(&statement)?;
+    Ok(())
+}
+
+fn create_schema(connection: &Connection, kind: Kind) -> Result<(), StoreError> {
+    connection.execute_batch(&format!(
+        "BEGIN; {} PRAGMA application_id = {}; PRAGMA user_version = {}; COMMIT;",
+        kind.schema(),
+        kind.application_id(),
+        Kind::SCHEMA_VERSION
+    ))?;
+    Ok(())
+}
+
+fn check_schema(connection: &Connection, kind: Kind) -> Result<(), StoreError> {
+    let application: i32 = connection
+        .query_row("PRAGMA application_id", [], |row| row.get(0))
+        .map_err(|_| StoreError::Unreadable(kind.word()))?;
+    if application != kind.application_id() {
+        return Err(StoreError::Foreign(kind.word()));
+    }
+    let found: i32 = connection.query_row("PRAGMA user_version", [], |row| row.get(0))?;
+    if found != Kind::SCHEMA_VERSION {
+        return Err(StoreError::Newer { kind: kind.word(), found, known: Kind::SCHEMA_VERSION });
+    }
+    Ok(())
+}
+
+/// Fails where the file's first bytes are those of a plain SQLite file.
+fn assert_encrypted_header(path: &Path) -> Result<(), StoreError> {
+    use std::io::Read as _;
+    let mut header = [0; 16];
+    std::fs::File::open(path)?.read_exact(&mut header)?;
+    if &header == b"SQLite format 3\0" { Err(StoreError::NotEncrypted) } else { Ok(()) }
+}
+
+/// Makes an empty file that only its owner reads; one that is there already is an error.
+fn create_private(path: &Path) -> Result<(), StoreError> {
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::OpenOptionsExt as _;
+        options.mode(0o600);
+    }
+    options.open(path)?;
+    Ok(())
+}
+
+/// Writes a folder's entries to the disk, so that a new or renamed file outlives a power cut.
+pub(crate) fn sync_folder(folder: &Path) -> Result<(), StoreError> {
+    std::fs::File::open(folder)?.sync_all()?;
+    Ok(())
+}
+
+/// Returns the files that SQLite keeps beside a database.
+pub(crate) fn companions(path: &Path) -> [PathBuf; 3] {
+    ["-wal", "-shm", "-journal"].map(|suffix| {
+        let mut name = path.as_os_str().to_owned();
+        name.push(suffix);
+        PathBuf::from(name)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key(byte: u8) -> SecretKey {
+        SecretKey::new(&[byte; 32])
+    }
+
+    #[test]
+    fn a_database_is_encrypted_and_opens_only_with_its_key() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("state.db");
+        let connection = open(&path, &key(1), Kind::State, Access::Create).unwrap();
+        connection
+            .execute("INSERT INTO setting VALUES ('note', 'a text to look for')", [])
+            .unwrap();
+        drop(connection);
+
+        let bytes = std::fs::read(&path).unwrap();
+        assert_ne!(&bytes[..16], b"SQLite format 3\0");
+        assert!(!bytes.windows(7).any(|window| window == b"setting"));
+        assert!(open(&path, &key(1), Kind::State, Access::Read).is_ok());
+        let refused = open(&path, &key(2), Kind::State, Access::Read);
+        assert!(matches!(refused, Err(StoreError::Unreadable("state"))), "{refused:?}");
+    }
+
+    #[test]
+    fn a_database_of_another_kind_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.db");
+        drop(open(&path, &key(1), Kind::Notices, Access::Create).unwrap());
+        let refused = open(&path, &key(1), Kind::Register, Access::Read);
+        assert!(matches!(refused, Err(StoreError::Foreign("register"))), "{refused:?}");
+    }
+
+    #[test]
+    fn a_newer_schema_is_refused_and_left_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.db");
+        let connection = open(&path, &key(1), Kind::State, Access::Create).unwrap();
+        connection.execute_batch("PRAGMA user_version = 9").unwrap();
+        drop(connection);
+        let refused = open(&path, &key(1), Kind::State, Access::ReadWrite);
+        assert!(matches!(refused, Err(StoreError::Newer { found: 9, known: 1, .. })), "{refused:?}");
+    }
+
+    #[test]
+    fn a_file_that_is_there_is_never_written_over() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.db");
+        std::fs::write(&path, b"something of value").unwrap();
+        let refused = open(&path, &key(1), Kind::State, Access::Create);
+        assert!(matches!(refused, Err(StoreError::Io(_))), "{refused:?}");
+        assert_eq!(std::fs::read(&path).unwrap(), b"something of value");
+    }
+
+    #[test]
+    fn a_plain_sqlite_file_is_not_taken_for_ours() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("plain.db");
+        #[expect(clippy::disallowed_methods, reason = "a plain file is what must be refused")]
+        let plain = Connection::open(&path).unwrap();
+        plain.execute_batch("CREATE TABLE a (b); INSERT INTO a VALUES (1);").unwrap();
+        drop(plain);
+        let refused = open(&path, &key(1), Kind::State, Access::Read);
+        assert!(matches!(refused, Err(StoreError::Unreadable("state"))), "{refused:?}");
+    }
+
+    #[test]
+    fn a_missing_database_is_missing_not_made() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("none.db");
+        let refused = open(&path, &key(1), Kind::State, Access::ReadWrite);
+        assert!(matches!(refused, Err(StoreError::Missing("state"))), "{refused:?}");
+        assert!(!path.exists());
+    }
+}

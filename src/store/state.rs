@@ -1,0 +1,319 @@
+//! The state database: what this device is, which snapshots answer, and what was used of limits.
+
+use std::path::Path;
+
+use rusqlite::{Connection, OptionalExtension as _, params};
+use sync_format::v1::package::{Dataset, Purpose, SnapshotVersion};
+
+use super::{Access, Kind, StoreError};
+use crate::clock::DeviceTime;
+use crate::keys::SecretKey;
+
+/// What enrolment gave this device.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Enrolment {
+    /// Identity of the device, drawn at enrolment.
+    pub device: [u8; 16],
+    /// What the screen calls the device.
+    pub label: String,
+    /// Number of the unit that holds it.
+    pub unit: u32,
+    /// SHA-256 of the root document that this device trusts.
+    pub root_hash: [u8; 32],
+    /// Real use or a demonstration.
+    pub purpose: Purpose,
+    /// Headquarters' X25519 key that record bodies are sealed to.
+    pub collect_key: [u8; 32],
+    /// When it was enrolled.
+    pub enrolled_at: DeviceTime,
+}
+
+/// A snapshot that answers.
+#[derive(Debug)]
+pub struct Active {
+    /// Its version.
+    pub version: SnapshotVersion,
+    /// Name of its file in the folder `store`.
+    pub file: String,
+    /// Key of that file.
+    pub key: SecretKey,
+    /// The manifest's bytes, as they were signed.
+    pub manifest: Vec<u8>,
+    /// The inner manifest's bytes.
+    pub inner: Vec<u8>,
+    /// When it was installed.
+    pub installed_at: DeviceTime,
+}
+
+/// A line of what the officer may read of the last records: never a person.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Recent {
+    /// The record's number in the queue.
+    pub sequence: u64,
+    /// What kind of record, as `encounter` numbers them.
+    pub kind: u8,
+    /// Hours since 1970 UTC.
+    pub hour: u32,
+    /// The notice that a match or referral names.
+    pub notice: Option<u64>,
+    /// What was recorded of it, as the record format numbers outcomes.
+    pub outcome: Option<u8>,
+}
+
+/// The open state database.
+#[derive(Debug)]
+pub struct State {
+    connection: Connection,
+}
+
+impl State {
+    /// Makes the database of a newly enrolled device.
+    pub fn create(path: &Path, key: &SecretKey, enrolment: &Enrolment) -> Result<State, StoreError> {
+        let connection = super::open(path, key, Kind::State, Access::Create)?;
+        durable(&connection)?;
+        connection.execute(
+            "INSERT INTO enrolment VALUES (1, ?, ?, ?, ?, ?, ?, ?)",
+            params![
+                enrolment.device,
+                enrolment.label,
+                enrolment.unit,
+                enrolment.root_hash,
+                enrolment.purpose.number(),
+                enrolment.collect_key,
+                enrolment.enrolled_at.0
+            ],
+        )?;
+        connection
+            .execute("INSERT INTO time_floor VALUES (1, ?)", params![enrolment.enrolled_at.0])?;
+        Ok(State { connection })
+    }
+
+    /// Opens the database of an enrolled device.
+    pub fn open(path: &Path, key: &SecretKey) -> Result<State, StoreError> {
+        let connection = super::open(path, key, Kind::State, Access::ReadWrite)?;
+        durable(&connection)?;
+        Ok(State { connection })
+    }
+
+    /// Returns what enrolment gave this device.
+    pub fn enrolment(&self) -> Result<Enrolment, StoreError> {
+        let enrolment = self.connection.query_row(
+            "SELECT device, label, unit, root_hash, purpose, collect_key, enrolled_at FROM enrolment",
+            [],
+            |row| {
+                Ok((
+                    Enrolment {
+                        device: row.get(0)?,
+                        label: row.get(1)?,
+                        unit: row.get(2)?,
+                        root_hash: row.get(3)?,
+                        purpose: Purpose::Demo,
+                        collect_key: row.get(5)?,
+                        enrolled_at: DeviceTime(row.get(6)?),
+                    },
+                    row.get::<_, u8>(4)?,
+                ))
+            },
+        )?;
+        let (enrolment, purpose) = enrolment;
+        let purpose = Purpose::from_number(purpose).ok_or(StoreError::DamagedRow("state"))?;
+        Ok(Enrolment { purpose, ..enrolment })
+    }
+
+    /// Returns the snapshot of `dataset` that answers, or `None` where none was installed.
+    pub fn active(&self, dataset: Dataset) -> Result<Option<Active>, StoreError> {
+        let active = self
+            .connection
+            .query_row(
+                "SELECT epoch, version, file, key, manifest, inner, installed_at FROM active
+                 WHERE dataset = ? AND partition = 0",
+                params![dataset.number()],
+                |row| {
+                    Ok(Active {
+                        version: SnapshotVersion {
+                            epoch: row.get(0)?,
+                            version: row.get::<_, i64>(1)?.cast_unsigned(),
+                        },
+                        file: row.get(2)?,
+                        key: SecretKey::new(&row.get::<_, [u8; 32]>(3)?),
+                        manifest: row.get(4)?,
+                        inner: row.get(5)?,
+                        installed_at: DeviceTime(row.get(6)?),
+                    })
+                },
+            )
+            .optional()?;
+        Ok(active)
+    }
+
+    /// Returns the highest version of `dataset` that was ever installed.
+    pub fn floor(&self, dataset: Dataset) -> Result<Option<SnapshotVersion>, StoreError> {
+        let floor = self
+            .connection
+            .query_row(
+                "SELECT epoch, version FROM floor WHERE dataset = ?",
+                params![dataset.number()],
+                |row| {
+                    Ok(SnapshotVersion {
+                        epoch: row.get(0)?,
+                        version: row.get::<_, i64>(1)?.cast_unsigned(),
+                    })
+                },
+            )
+            .optional()?;
+        Ok(floor)
+    }
+
+    /// Returns the newest signed time that this device has seen.
+    pub fn time_floor(&self) -> Result<DeviceTime, StoreError> {
+        let seconds =
+            self.connection.query_row("SELECT seconds FROM time_floor", [], |row| row.get(0))?;
+        Ok(DeviceTime(seconds))
+    }
+
+    /// Makes a snapshot the one that answers, and raises both floors: all in one transaction.
+    ///
+    /// `signed_at` is the time in its manifest. Returns the file that answered before.
+    pub fn switch(
+        &mut self,
+        dataset: Dataset,
+        next: &Active,
+        signed_at: DeviceTime,
+    ) -> Result<Option<String>, StoreError> {
+        let transaction =
+            self.connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
+        let before: Option<String> = transaction
+            .query_row(
+                "SELECT file FROM active WHERE dataset = ? AND partition = 0",
+                params![dataset.number()],
+                |row| row.get(0),
+            )
+            .optional()?;
+        transaction.execute(
+            "INSERT OR REPLACE INTO active VALUES (?, 0, ?, ?, ?, ?, ?, ?, ?)",
+            params![
+                dataset.number(),
+                next.version.epoch,
+                next.version.version.cast_signed(),
+                next.file,
+                next.key.expose(),
+                next.manifest,
+                next.inner,
+                next.installed_at.0
+            ],
+        )?;
+        transaction.execute(
+            "INSERT OR REPLACE INTO floor VALUES (?, ?, ?)",
+            params![dataset.number(), next.version.epoch, next.version.version.cast_signed()],
+        )?;
+        transaction
+            .execute("UPDATE time_floor SET seconds = max(seconds, ?)", params![signed_at.0])?;
+        transaction.commit()?;
+        Ok(before)
+    }
+
+    /// Counts one use of a limited thing in `hour`, or gives `false` where `limit` is reached.
+    pub fn use_allowance(&mut self, kind: u8, hour: u32, limit: u32) -> Result<bool, StoreError> {
+        let used = self.used(kind, hour)?;
+        if used >= limit {
+            return Ok(false);
+        }
+        // A count that a power cut takes back is no harm; waiting for the disk at every look-up is.
+        self.connection.execute_batch("PRAGMA synchronous = NORMAL")?;
+        let counted = count_use(&mut self.connection, kind, hour, used + 1);
+        self.connection.execute_batch("PRAGMA synchronous = FULL")?;
+        counted.map(|()| true)
+    }
+
+    /// Returns how often a limited thing was used in `hour` or, where the clock ran back, later.
+    pub fn used(&self, kind: u8, hour: u32) -> Result<u32, StoreError> {
+        // `>=`: a clock that was set back finds no fresh allowance.
+        Ok(self
+            .connection
+            .prepare_cached(
+                "SELECT coalesce(sum(used), 0) FROM allowance WHERE kind = ? AND hour >= ?",
+            )?
+            .query_row(params![kind, hour], |row| row.get(0))?)
+    }
+
+    /// Keeps a line about a record for the officer's list, and drops those older than `keep_hours`.
+    pub fn remember(&mut self, recent: &Recent, keep_hours: u32) -> Result<(), StoreError> {
+        let transaction = self.connection.transaction()?;
+        transaction.execute(
+            "INSERT OR REPLACE INTO recent VALUES (?, ?, ?, ?, ?)",
+            params![
+                recent.sequence.cast_signed(),
+                recent.kind,
+                recent.hour,
+                recent.notice.map(u64::cast_signed),
+                recent.outcome
+            ],
+        )?;
+        transaction.execute(
+            "DELETE FROM recent WHERE hour < ?",
+            params![recent.hour.saturating_sub(keep_hours)],
+        )?;
+        transaction.commit()?;
+        Ok(())
+    }
+
+    /// Notes the outcome that was recorded for the check with this number.
+    pub fn note_outcome(&mut self, sequence: u64, outcome: u8) -> Result<(), StoreError> {
+        self.connection.execute(
+            "UPDATE recent SET outcome = ? WHERE sequence = ?",
+            params![outcome, sequence.cast_signed()],
+        )?;
+        Ok(())
+    }
+
+    /// Returns the last lines about records, newest first.
+    pub fn recent(&self, most: u32) -> Result<Vec<Recent>, StoreError> {
+        let mut statement = self.connection.prepare_cached(
+            "SELECT sequence, kind, hour, notice, outcome FROM recent
+             ORDER BY sequence DESC LIMIT ?",
+        )?;
+        let rows = statement.query_map(params![most], |row| {
+            Ok(Recent {
+                sequence: row.get::<_, i64>(0)?.cast_unsigned(),
+                kind: row.get(1)?,
+                hour: row.get(2)?,
+                notice: row.get::<_, Option<i64>>(3)?.map(i64::cast_unsigned),
+                outcome: row.get(4)?,
+            })
+        })?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    /// Returns a setting.
+    pub fn setting(&self, name: &str) -> Result<Option<String>, StoreError> {
+        Ok(self
+            .connection
+            .query_row("SELECT value FROM setting WHERE name = ?", params![name], |row| row.get(0))
+            .optional()?)
+    }
+
+    /// Keeps a setting.
+    pub fn set_setting(&mut self, name: &str, value: &str) -> Result<(), StoreError> {
+        self.connection
+            .execute("INSERT OR REPLACE INTO setting VALUES (?, ?)", params![name, value])?;
+        Ok(())
+    }
+}
+
+fn count_use(connection: &mut Connection, kind: u8, hour: u32, used: u32) -> Result<(), StoreError> {
+    let transaction =
+        connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
+    transaction
+        .prepare_cached("DELETE FROM allowance WHERE kind = ? AND hour <> ?")?
+        .execute(params![kind, hour])?;
+    transaction
+        .prepare_cached("INSERT OR REPLACE INTO allowance VALUES (?, ?, ?)")?
+        .execute(params![kind, hour, used])?;
+    Ok(transaction.commit()?)
+}
+
+/// COMMIT returns only when the bytes are on the disk, as far as the disk says so.
+pub(crate) fn durable(connection: &Connection) -> Result<(), StoreError> {
+    connection.execute_batch("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;")?;
+    Ok(())
+}

@@ -1,0 +1,76 @@
+//! What is installed: versions, times, counts and regions of the snapshots.
+
+use std::rc::Rc;
+
+use fieldcheck_ui as ui;
+use slint::{ModelRc, VecModel};
+use sync_format::v1::package::Dataset;
+
+use super::{View, callback, moment_text, thousands};
+use crate::clock::DeviceTime;
+use crate::document::Place;
+use crate::worker::{InstalledList, Request};
+
+/// Sets the callbacks.
+pub(super) fn connect(view: &Rc<View>) {
+    let list = view.global::<ui::List>();
+    list.set_installed(ModelRc::new(VecModel::default()));
+    list.set_counts(ModelRc::new(VecModel::default()));
+    list.on_close(callback(view, |view| view.go(ui::Screen::Home)));
+}
+
+/// Goes to the screen and asks for what it shows.
+pub(super) fn open(view: &Rc<View>) {
+    view.ask(Request::Lists);
+    view.go(ui::Screen::List);
+}
+
+/// Shows the installed snapshots.
+pub(super) fn show(view: &Rc<View>, lists: &[InstalledList]) {
+    let installed: Vec<ui::InstalledList> = lists.iter().filter_map(line).collect();
+    let counts: Vec<ui::CategoryCount> = lists
+        .iter()
+        .flat_map(|list| &list.counts)
+        .map(|(category, count)| ui::CategoryCount {
+            category: super::verdict::category_to_ui(*category),
+            count: thousands(u64::from(*count)).into(),
+        })
+        .collect();
+    let screen = view.global::<ui::List>();
+    screen.set_installed(ModelRc::new(VecModel::from(installed)));
+    screen.set_counts(ModelRc::new(VecModel::from(counts)));
+}
+
+fn line(list: &InstalledList) -> Option<ui::InstalledList> {
+    let manifest = &list.manifest;
+    let dataset = match manifest.dataset {
+        Dataset::Notices => ui::Dataset::Notices,
+        Dataset::Register => ui::Dataset::Register,
+        Dataset::Anchors => return None,
+    };
+    Some(ui::InstalledList {
+        dataset,
+        version: manifest.version.version.to_string().into(),
+        epoch: manifest.version.epoch.to_string().into(),
+        created: moment_text(DeviceTime(manifest.created)).into(),
+        expires: moment_text(DeviceTime(manifest.expires)).into(),
+        rows: thousands(list.rows).into(),
+        regions: regions(&list.regions).into(),
+    })
+}
+
+/// As many regions are named; the rest are counted, for a whole nation fills no line.
+const NAMED_REGIONS: usize = 6;
+
+fn regions(codes: &[u16]) -> String {
+    let name = |code: &u16| {
+        let text = Place::of_prefix(*code).describe();
+        let name = text.split_once(" – ").map_or(text.as_str(), |(_, name)| name);
+        name.split(" (").next().unwrap_or(name).to_owned()
+    };
+    let mut text = codes.iter().take(NAMED_REGIONS).map(name).collect::<Vec<_>>().join(", ");
+    if codes.len() > NAMED_REGIONS {
+        text.push_str(&format!(" +{}", codes.len() - NAMED_REGIONS));
+    }
+    text
+}

@@ -1,0 +1,97 @@
+//! Settings of the screen; they are kept in the encrypted state, so they apply after unlocking.
+
+use std::rc::Rc;
+use std::time::Duration;
+
+use fieldcheck_ui as ui;
+
+use super::{View, callback, callback_with};
+use crate::worker::Request;
+
+const THEMES: [(ui::ThemeMode, &str); 4] = [
+    (ui::ThemeMode::Light, "light"),
+    (ui::ThemeMode::Dark, "dark"),
+    (ui::ThemeMode::Night, "night"),
+    (ui::ThemeMode::Contrast, "contrast"),
+];
+
+const LANGUAGES: [(ui::Language, &str); 2] =
+    [(ui::Language::Vietnamese, "vi"), (ui::Language::English, "en")];
+
+/// Minutes that can be chosen until the device locks; longer is no protection.
+const AUTO_LOCK_MINUTES: std::ops::RangeInclusive<i32> = 1..=10;
+
+/// Sets the callbacks.
+pub(super) fn connect(view: &Rc<View>) {
+    let settings = view.global::<ui::Settings>();
+    settings.set_auto_lock(minutes(view));
+    settings.on_set_theme(callback_with(view, |view, theme| {
+        view.global::<ui::App>().set_theme(theme);
+        keep(view, "theme", word_of(&THEMES, theme));
+    }));
+    settings.on_set_language(callback_with(view, |view, language| {
+        ui::select_language(view.window(), language);
+        keep(view, "language", word_of(&LANGUAGES, language));
+    }));
+    settings.on_set_glove(callback_with(view, |view, glove: bool| {
+        view.global::<ui::App>().set_glove(glove);
+        keep(view, "glove", if glove { "on" } else { "off" });
+    }));
+    settings.on_set_auto_lock(callback_with(view, |view, minutes: i32| {
+        if AUTO_LOCK_MINUTES.contains(&minutes) {
+            set_auto_lock(view, minutes);
+            keep(view, "auto-lock", &minutes.to_string());
+        }
+    }));
+    settings.on_open_about(callback(view, |view| view.go(ui::Screen::About)));
+    settings.on_close(callback(view, |view| view.go(ui::Screen::Home)));
+}
+
+/// Applies settings that were kept; a word that is not known changes nothing.
+pub(super) fn restore(view: &Rc<View>, settings: &[(&'static str, String)]) {
+    for (name, value) in settings {
+        match *name {
+            "theme" => {
+                if let Some(theme) = of_word(&THEMES, value) {
+                    view.global::<ui::App>().set_theme(theme);
+                }
+            }
+            "language" => {
+                if let Some(language) = of_word(&LANGUAGES, value) {
+                    ui::select_language(view.window(), language);
+                }
+            }
+            "glove" => view.global::<ui::App>().set_glove(value == "on"),
+            "auto-lock" => {
+                if let Ok(minutes) = value.parse()
+                    && AUTO_LOCK_MINUTES.contains(&minutes)
+                {
+                    set_auto_lock(view, minutes);
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+fn set_auto_lock(view: &Rc<View>, minutes: i32) {
+    let seconds = u64::try_from(minutes).unwrap_or(1) * 60;
+    view.state.borrow_mut().auto_lock = Duration::from_secs(seconds);
+    view.global::<ui::Settings>().set_auto_lock(minutes);
+}
+
+fn minutes(view: &Rc<View>) -> i32 {
+    super::to_int(u32::try_from(view.state.borrow().auto_lock.as_secs() / 60).unwrap_or(1))
+}
+
+fn keep(view: &Rc<View>, name: &'static str, value: &str) {
+    view.ask(Request::Keep { name, value: value.to_owned() });
+}
+
+fn word_of<T: PartialEq>(words: &[(T, &'static str)], value: T) -> &'static str {
+    words.iter().find(|(known, _)| *known == value).map_or("", |(_, word)| word)
+}
+
+fn of_word<T: Copy>(words: &[(T, &'static str)], word: &str) -> Option<T> {
+    words.iter().find(|(_, known)| *known == word).map(|(value, _)| *value)
+}
