@@ -9,7 +9,6 @@ use std::time::Duration;
 use fieldcheck_ui as ui;
 use slint::ComponentHandle as _;
 
-use crate::camera::CameraError;
 use crate::camera::FrameSource;
 use crate::camera::pictures::PictureSource;
 use crate::clock::SystemClock;
@@ -91,7 +90,7 @@ fn open_source(pictures: Vec<PathBuf>) -> OpenSource {
         Ok(Box::new(crate::camera::v4l::V4lSource::open(0)?) as Box<dyn FrameSource>)
     });
     #[cfg(not(feature = "camera"))]
-    Box::new(|| Err(CameraError::NotFound))
+    Box::new(|| Err(crate::camera::CameraError::NotFound))
 }
 
 /// Returns what brings the worker's events to the screen's thread.

@@ -82,7 +82,7 @@ pub(super) fn run(
     let place = Place { folder: options.folder.join("world") };
     fs::create_dir(&place.folder).with_context(|| place.folder.display().to_string())?;
     let made = place.make(options, &clock, out)?;
-    let tally = check_all(&place, made, &options.folder, &*clock, out)?;
+    let tally = check_all(&place, made, &options.folder, &clock, out)?;
     writeln!(out, "{} cards, {} as expected", tally.cards, tally.as_expected)?;
     Ok(if tally.cards == tally.as_expected { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
@@ -274,7 +274,7 @@ fn check_all(
     place: &Place,
     made: Made,
     screens: &Path,
-    clock: &dyn Clock,
+    clock: &Arc<dyn Clock>,
     out: &mut dyn Write,
 ) -> anyhow::Result<Tally> {
     let Made { world, pin, device, mut session } = made;
@@ -283,13 +283,13 @@ fn check_all(
     tally.check(&mut session, &place.cards(), &cards, "", out)?;
     writeln!(out, "queue      {} records, their chain holds", session.verify_queue()?)?;
     session.log_lock()?;
-    drop(session);
+    drop((session, device));
 
     // A copy: the records of a day to come would stand strangely in the device that goes on.
     copy_folder(&place.device(), &place.later_device())?;
     let later = clock.real_time().plus_seconds(MUCH_LATER_DAYS * 86_400);
-    let clock = Arc::new(FixedClock::at(later));
-    let mut session = unlock::open_device(&place.later_device(), clock)?.unlock(&pin.pin)?;
+    let simulated = Arc::new(FixedClock::at(later));
+    let mut session = unlock::open_device(&place.later_device(), simulated)?.unlock(&pin.pin)?;
     let note = format!("  (simulated clock: {MUCH_LATER_DAYS} days later)");
     tally.check(
         &mut session,
@@ -301,8 +301,7 @@ fn check_all(
     session.log_lock()?;
     drop(session);
 
-    let pictures: Vec<PathBuf> = cards.iter().map(|card| place.cards().join(&card.file)).collect();
-    write_screens(screens, device, &pin, &pictures, out)?;
+    write_screens(screens, place, &cards, &pin, clock, out)?;
     Ok(tally)
 }
 
@@ -360,29 +359,36 @@ fn word_of(why: &NotRead) -> &'static str {
     }
 }
 
+/// Walks through the window's screens with the device of the world and writes them as pictures.
 #[cfg(feature = "window")]
 fn write_screens(
     folder: &Path,
-    device: Device,
+    place: &Place,
+    cards: &[Card],
     pin: &DrawnPin,
-    pictures: &[PathBuf],
+    clock: &Arc<dyn Clock>,
     out: &mut dyn Write,
 ) -> anyhow::Result<()> {
+    let device = unlock::open_device(&place.device(), Arc::clone(clock))?;
     let digits: Zeroizing<Vec<u8>> =
         Zeroizing::new(pin.digits.bytes().map(|digit| digit - b'0').collect());
-    let shots = crate::view::shots::write(folder, device, &digits, pictures)?;
-    writeln!(out, "screens    {} pictures in {}", shots.files.len(), folder.display())?;
-    let milliseconds = shots.slowest.as_secs_f64() * 1_000.0;
-    writeln!(out, "           the screen's thread was busy for {milliseconds:.1} ms at most")?;
+    let pictures: Vec<PathBuf> = cards.iter().map(|card| place.cards().join(&card.file)).collect();
+    let shots = crate::view::shots::write(folder, device, &digits, &pictures)?;
+    for file in &shots.files {
+        writeln!(out, "screen     {}", file.display())?;
+    }
+    let slowest = card::milliseconds(shots.slowest);
+    writeln!(out, "screens    {}, at most {slowest:.1} ms busy at once", shots.files.len())?;
     Ok(())
 }
 
 #[cfg(not(feature = "window"))]
 fn write_screens(
     _folder: &Path,
-    _device: Device,
+    _place: &Place,
+    _cards: &[Card],
     _pin: &DrawnPin,
-    _pictures: &[PathBuf],
+    _clock: &Arc<dyn Clock>,
     out: &mut dyn Write,
 ) -> anyhow::Result<()> {
     writeln!(out, "no screens: this program was built without a window")?;

@@ -3,8 +3,8 @@
 const KIB: usize = 1 << 10;
 const MIB: usize = 1 << 20;
 
-/// Longest encoded root document, bytes. Chosen: 512 keys with room; a real one has about a dozen
-/// keys and takes 600 bytes.
+/// Longest encoded root document, bytes: seven full sets of [`MAX_KEYS`] take 14 KiB; a real root has
+/// about a dozen keys and takes 500 bytes.
 pub const MAX_ROOT_BYTES: usize = 32 * KIB;
 
 /// Longest encoded chain of signed roots, bytes. Chosen: a thousand rotations of real roots.
@@ -66,7 +66,7 @@ pub const MAX_ALIASES: usize = 8;
 /// Most document numbers of one notice: personal number, old number, cancelled numbers, passports.
 pub const MAX_NUMBERS: usize = 16;
 
-/// Longest list of charge articles, characters: sixteen articles with separators.
+/// Longest list of charge articles, characters: twenty articles with separators.
 pub const MAX_CODE_CHARS: usize = 80;
 
 /// Longest decision number, characters.
@@ -82,7 +82,7 @@ pub const MAX_CONTACT_CHARS: usize = 120;
 /// short enough that nothing but marks fits.
 pub const MAX_MARKS_CHARS: usize = 120;
 
-/// Largest photo, bytes: 200 x 250 pixels of AVIF or JPEG, enough to compare a face.
+/// Largest photo, bytes: a JPEG of about 200 by 250 pixels, enough to compare a face.
 pub const MAX_PHOTO_BYTES: usize = 8 * KIB;
 
 /// Most keys of one key set.

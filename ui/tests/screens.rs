@@ -474,7 +474,6 @@ fn is_control(role: Option<AccessibleRole>) -> bool {
 
 fn texts_in(query: ElementQuery) -> Vec<ElementHandle> {
     query
-        .match_descendants()
         .match_predicate(|element| {
             let ours = |name: &str| name == "Txt" || name == "Said";
             element.type_name().is_some_and(|name| ours(&name))
@@ -499,7 +498,7 @@ fn faults(ui: &AppWindow, (width, height): (u32, u32)) -> Vec<String> {
         }
         let mut parts = texts_in(scroll.query_descendants());
         parts.extend(
-            scroll.query_descendants().match_descendants().match_predicate(|e| is_control(e.accessible_role())).find_all(),
+            scroll.query_descendants().match_predicate(|e| is_control(e.accessible_role())).find_all(),
         );
         inside.extend(parts.iter().map(|part| (Area::of(part), place)));
     }
@@ -553,7 +552,6 @@ fn faults(ui: &AppWindow, (width, height): (u32, u32)) -> Vec<String> {
     }
 
     let controls = ElementQuery::from_root(ui)
-        .match_descendants()
         .match_predicate(|element| is_control(element.accessible_role()))
         .find_all();
     for control in &controls {
@@ -974,7 +972,6 @@ fn log() -> (Log, impl Fn(&str) + Clone + 'static) {
 
 fn control(ui: &AppWindow, label: &str) -> ElementHandle {
     ElementQuery::from_root(ui)
-        .match_descendants()
         .match_predicate({
             let label = label.to_owned();
             move |element| is_control(element.accessible_role()) && element.accessible_label().is_some_and(|l| l == label)
@@ -1040,7 +1037,7 @@ fn while_the_device_waits_the_keys_are_dead() {
 fn the_lock_screen_tells_nothing_of_lists_records_or_people() {
     let ui = window();
     show(&ui, case("unlock"));
-    let labels = ElementQuery::from_root(&ui).match_descendants().find_all();
+    let labels = ElementQuery::from_root(&ui).find_all();
     let said: String = labels.iter().filter_map(|e| e.accessible_label()).map(|l| format!("{l}\n")).collect();
     assert!(said.contains("Máy 07"), "{said}");
     for secret in ["1184", "18", "NGUYỄN", "Danh sách", "bản ghi"] {
@@ -1258,7 +1255,6 @@ fn every_unlocked_screen_can_be_locked_by_one_tap() {
             let exempt = ["unlock", "trouble"].iter().any(|name| case.name.starts_with(name));
             show(&ui, case);
             let locks = ElementQuery::from_root(&ui)
-                .match_descendants()
                 .match_predicate(|e| {
                     is_control(e.accessible_role()) && e.accessible_label().is_some_and(|l| l == "Khóa máy")
                 })

@@ -3,8 +3,9 @@
 //!
 //! A row holds the number and 27 bits: short keyed tags of name, birth date and issue date, and a
 //! masked status. Whoever knows what a card says can ask whether the register agrees; whoever only
-//! has the register is left with hundreds of possible names and about twelve birthdays a month for
-//! each row. The tags are this short on purpose: longer ones would let a guess be proven.
+//! has the register is left, for each row, with hundreds of possible names and about twelve days of
+//! the birth year that the number tells. The tags are this short on purpose: longer ones would let a
+//! guess be proven.
 //!
 //! Not here: which rows a device holds, and what a disagreement means for the person.
 
@@ -347,6 +348,21 @@ mod tests {
         assert_eq!(key().birth_agrees(row, day("1988-03-03").into()), Agreement::Differs);
         assert_eq!(key().issued_agrees(row, day("2022-07-15")), Agreement::Agrees);
         assert_eq!(key().issued_agrees(row, day("2022-07-16")), Agreement::Differs);
+    }
+
+    #[test]
+    fn tags_are_those_of_the_specification() {
+        // Worked out apart from this program; README.md, "Tags", has the steps.
+        let key = TagKey::new(std::array::from_fn(|at| at as u8));
+        let (birth, issued) = (day("1988-03-02"), day("2022-07-15"));
+        let row = key.seal_row(
+            15_088_999_901,
+            Some("TRAN VAN MAU"),
+            Some(birth.into()),
+            Some(issued),
+            Status::Valid,
+        );
+        assert_eq!(row.tags, 3_033 | 21 << 12 | 92 << 17 | 4 << 24);
     }
 
     #[test]
