@@ -81,9 +81,7 @@ impl Cli {
     /// Refuses what clap cannot say in its own terms.
     fn validated(self) -> Result<Cli, clap::Error> {
         match &self.command {
-            Command::Check(options) => options.validate().map_err(|why| {
-                Cli::command().error(clap::error::ErrorKind::ArgumentConflict, why)
-            })?,
+            Command::Check(options) => options.validate().map_err(|why| usage("check", why))?,
             _ => (),
         }
         Ok(self)
@@ -101,6 +99,16 @@ impl Cli {
         }?;
         Ok(ExitCode::SUCCESS)
     }
+}
+
+/// Returns an error that shows the usage of a subcommand.
+fn usage(subcommand: &str, why: &str) -> clap::Error {
+    let mut command = Cli::command();
+    command.build();
+    let named = command.find_subcommand_mut(subcommand).map(|command| {
+        command.error(clap::error::ErrorKind::ArgumentConflict, why)
+    });
+    named.unwrap_or_else(|| command.error(clap::error::ErrorKind::ArgumentConflict, why))
 }
 
 /// Prints an error and its causes as one line, unless the reader of our output has gone.

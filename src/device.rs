@@ -89,6 +89,9 @@ impl Places {
     fn store(&self) -> PathBuf {
         self.folder.join("store")
     }
+    fn label(&self) -> PathBuf {
+        self.folder.join("label.txt")
+    }
 }
 
 /// A device, locked.
@@ -115,8 +118,12 @@ pub fn enrol(
     let (_, unlocked) = Vault::create(&places.vault(), key, pin, cost, clock)?;
     State::create(&places.state(), &unlocked.state_key, enrolment)?;
     Queue::open(&places.queue(), &queue_key(key)?)?;
+    std::fs::write(places.label(), &enrolment.label)?;
     Ok(())
 }
+
+/// A label longer than this is not one.
+const MAX_LABEL_CHARS: usize = 16;
 
 impl Device {
     /// Opens the device in a folder; nothing of it can be read before [`Device::unlock`].
@@ -136,6 +143,13 @@ impl Device {
     /// Returns how many tries are left and how long the next one must wait.
     pub fn attempts(&self) -> Result<Attempts, DeviceError> {
         Ok(self.vault.attempts(&*self.key, &*self.clock)?)
+    }
+
+    /// Returns what the device is called, to be read by whoever finds it: no secret, and empty where
+    /// its file is not there. Nothing rests on it.
+    pub fn label(&self) -> String {
+        let text = std::fs::read_to_string(self.places.label()).unwrap_or_default();
+        text.chars().filter(|c| !c.is_control()).take(MAX_LABEL_CHARS).collect()
     }
 
     /// Returns what keeps the device key from being copied.

@@ -109,7 +109,10 @@ impl View {
     /// Shows one event. Never waits.
     pub fn apply(self: &Rc<View>, event: Event) {
         match event {
-            Event::Attempts(attempts) => unlock::show_attempts(self, attempts),
+            Event::Attempts(attempts, label) => {
+                self.global::<ui::Unlock>().set_device(label.into());
+                unlock::show_attempts(self, attempts);
+            }
             Event::Unlocked(welcome) => {
                 self.state.borrow_mut().open = true;
                 settings::restore(self, &welcome.settings);

@@ -111,8 +111,8 @@ pub enum Request {
 /// What the screen is told.
 #[derive(Debug)]
 pub enum Event {
-    /// How many tries are left.
-    Attempts(Attempts),
+    /// How many tries are left, on the device of this label.
+    Attempts(Attempts, String),
     /// The device is open.
     Unlocked(Box<Welcome>),
     /// It is not.
@@ -278,7 +278,7 @@ impl Worker {
 
 impl Drop for Worker {
     fn drop(&mut self) {
-        self.camera.set(Wanted::Quit);
+        self.camera.quit();
         self.ask(Request::Quit);
         for thread in self.threads.drain(..) {
             // A thread that panicked has said so through the panic hook.
@@ -293,62 +293,90 @@ enum Wanted {
     /// Nothing; the camera is off.
     #[default]
     Rest,
-    /// Give frames.
-    Frames,
+    /// Give frames for the scan with this number.
+    Frames(u64),
     /// End.
     Quit,
 }
 
+/// A frame, and the number of the scan that it was taken for.
+struct Taken {
+    frame: Frame,
+    scan: u64,
+}
+
 /// Tells the camera's thread and the decoder what to do.
+///
+/// Each scan has a number, and a frame counts only for the scan that it was taken for: one that was
+/// still under way when the officer went on to the next person would be the person's before.
 #[derive(Default)]
 struct CameraSwitch {
-    wanted: Mutex<Wanted>,
+    state: Mutex<SwitchState>,
     changed: Condvar,
-    /// A picture was dealt with: the next start shows the one after it.
+    /// A picture was dealt with: the next frame is that of the one after it.
     advance: AtomicBool,
 }
 
+#[derive(Default)]
+struct SwitchState {
+    wanted: Wanted,
+    scans: u64,
+}
+
 impl CameraSwitch {
-    fn set(&self, wanted: Wanted) {
-        let mut now = self.lock();
-        if *now != Wanted::Quit {
-            *now = wanted;
+    /// Begins a scan; one that is under way goes on.
+    fn start(&self) {
+        let mut state = self.lock();
+        if state.wanted == Wanted::Rest {
+            state.scans += 1;
+            state.wanted = Wanted::Frames(state.scans);
+            self.changed.notify_all();
         }
+    }
+
+    fn stop(&self) {
+        let mut state = self.lock();
+        if state.wanted != Wanted::Quit {
+            state.wanted = Wanted::Rest;
+        }
+    }
+
+    fn quit(&self) {
+        self.lock().wanted = Wanted::Quit;
         self.changed.notify_all();
     }
 
-    /// Stops giving frames where they are wanted; returns whether this call did it, so that of
-    /// several threads that found a card only one reports it.
-    fn finish(&self) -> bool {
-        let mut now = self.lock();
-        let was = *now == Wanted::Frames;
-        if was {
-            *now = Wanted::Rest;
+    /// Ends this scan; false where it has ended already, so that one card is reported once.
+    fn finish(&self, scan: u64) -> bool {
+        let mut state = self.lock();
+        let is_under_way = state.wanted == Wanted::Frames(scan);
+        if is_under_way {
+            state.wanted = Wanted::Rest;
         }
-        was
+        is_under_way
     }
 
     fn wanted(&self) -> Wanted {
-        *self.lock()
+        self.lock().wanted
     }
 
     /// Waits while there is nothing to do.
     fn wait(&self) -> Wanted {
-        let mut now = self.lock();
-        while *now == Wanted::Rest {
-            now = self.changed.wait(now).unwrap_or_else(PoisonError::into_inner);
+        let mut state = self.lock();
+        while state.wanted == Wanted::Rest {
+            state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
-        *now
+        state.wanted
     }
 
-    fn lock(&self) -> MutexGuard<'_, Wanted> {
-        self.wanted.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, SwitchState> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-fn run_camera(camera: &CameraSwitch, slot: &LatestFrame, open: &OpenSource, emit: &Emit) {
+fn run_camera(camera: &CameraSwitch, slot: &LatestFrame<Taken>, open: &OpenSource, emit: &Emit) {
     let mut source: Option<Box<dyn FrameSource>> = None;
-    while camera.wait() != Wanted::Quit {
+    while let Wanted::Frames(scan) = camera.wait() {
         let opened = match &mut source {
             Some(source) => Ok(source),
             None => open().map(|opened| source.insert(opened)),
@@ -356,7 +384,7 @@ fn run_camera(camera: &CameraSwitch, slot: &LatestFrame, open: &OpenSource, emit
         let frames = match opened {
             Ok(frames) => frames,
             Err(error) => {
-                if camera.finish() {
+                if camera.finish(scan) {
                     emit(Event::Camera(error));
                 }
                 continue;
@@ -364,22 +392,21 @@ fn run_camera(camera: &CameraSwitch, slot: &LatestFrame, open: &OpenSource, emit
         };
         let origin =
             if frames.is_simulated() { FrameOrigin::Simulated } else { FrameOrigin::Camera };
-        while camera.wanted() == Wanted::Frames {
+        while camera.wanted() == Wanted::Frames(scan) {
             if camera.advance.swap(false, Ordering::SeqCst) {
                 frames.advance();
             }
             match frames.next_frame() {
                 Ok(frame) => {
                     emit(Event::Frame(frame.clone(), origin));
-                    slot.put(frame);
+                    slot.put(Taken { frame, scan });
                 }
                 Err(error) => {
-                    if camera.finish() {
+                    if camera.finish(scan) {
                         // Looking again goes on to the next picture, or starts over.
                         camera.advance.store(true, Ordering::SeqCst);
                         emit(Event::Camera(error));
                     }
-                    break;
                 }
             }
         }
@@ -392,15 +419,15 @@ fn run_camera(camera: &CameraSwitch, slot: &LatestFrame, open: &OpenSource, emit
 
 fn run_decoder(
     camera: &CameraSwitch,
-    slot: &LatestFrame,
+    slot: &LatestFrame<Taken>,
     requests: &Sender<Request>,
     emit: &Emit,
 ) {
     /// How often to look whether the program ends.
     const PATIENCE: Duration = Duration::from_millis(200);
     while camera.wanted() != Wanted::Quit {
-        let Some(frame) = slot.take(PATIENCE) else { continue };
-        if camera.wanted() != Wanted::Frames {
+        let Some(Taken { frame, scan }) = slot.take(PATIENCE) else { continue };
+        if camera.wanted() != Wanted::Frames(scan) {
             continue;
         }
         let since = Instant::now();
@@ -409,7 +436,7 @@ fn run_decoder(
             if let Some(hint) = decode::hint(&frame) {
                 emit(Event::Hint(hint));
             }
-        } else if camera.finish() {
+        } else if camera.finish(scan) {
             camera.advance.store(true, Ordering::SeqCst);
             if requests.send(Request::Decoded { payloads, since }).is_err() {
                 return;
@@ -460,10 +487,8 @@ impl Desk {
                 (self.emit)(Event::Locked);
                 self.tell_attempts()?;
             }
-            Request::StartScan if self.session.is_some() => self.camera.set(Wanted::Frames),
-            Request::StopScan | Request::StartScan => {
-                self.camera.finish();
-            }
+            Request::StartScan if self.session.is_some() => self.camera.start(),
+            Request::StopScan | Request::StartScan => self.camera.stop(),
             Request::SkipPicture => self.camera.advance.store(true, Ordering::SeqCst),
             Request::Decoded { payloads, since } => return self.check_payloads(&payloads, since),
             Request::CheckTyped { entry, reason } => return self.check_typed(&entry, reason),
@@ -508,7 +533,7 @@ impl Desk {
     }
 
     fn tell_attempts(&self) -> Result<(), DeviceError> {
-        (self.emit)(Event::Attempts(self.device.attempts()?));
+        (self.emit)(Event::Attempts(self.device.attempts()?, self.device.label()));
         Ok(())
     }
 
@@ -544,7 +569,7 @@ impl Desk {
 
     /// Closes the databases and wipes the keys and the person on the screen.
     fn lock(&mut self) {
-        self.camera.finish();
+        self.camera.stop();
         self.shown = None;
         if let Some(mut session) = self.session.take()
             && let Err(error) = session.log_lock()

@@ -9,20 +9,22 @@ use super::Frame;
 ///
 /// Never a queue. Decoding can take longer than the camera needs for a frame, and an officer who
 /// moves the card must not wait for the reading of frames in which it was elsewhere.
-#[derive(Debug, Default)]
-pub struct LatestFrame {
-    slot: Mutex<Option<Frame>>,
+///
+/// Holds a [`Frame`], or one with what its reader must know of it.
+#[derive(Debug)]
+pub struct LatestFrame<T = Frame> {
+    slot: Mutex<Option<T>>,
     arrived: Condvar,
 }
 
-impl LatestFrame {
+impl<T> LatestFrame<T> {
     /// Makes an empty mailbox.
-    pub fn new() -> LatestFrame {
-        LatestFrame::default()
+    pub fn new() -> LatestFrame<T> {
+        LatestFrame { slot: Mutex::new(None), arrived: Condvar::new() }
     }
 
     /// Puts a frame in, in place of one that is still there.
-    pub fn put(&self, frame: Frame) {
+    pub fn put(&self, frame: T) {
         // A thread that panicked with the lock held has at worst left an older frame.
         let mut slot = self.slot.lock().unwrap_or_else(PoisonError::into_inner);
         *slot = Some(frame);
@@ -31,7 +33,7 @@ impl LatestFrame {
     }
 
     /// Takes the frame out, waiting for one at most as long as `timeout`.
-    pub fn take(&self, timeout: Duration) -> Option<Frame> {
+    pub fn take(&self, timeout: Duration) -> Option<T> {
         let slot = self.slot.lock().unwrap_or_else(PoisonError::into_inner);
         let (mut slot, _) = self
             .arrived
@@ -86,7 +88,7 @@ mod tests {
 
     #[test]
     fn an_empty_mailbox_is_given_up_after_the_timeout() {
-        assert_eq!(LatestFrame::new().take(SHORT), None);
+        assert_eq!(LatestFrame::<Frame>::new().take(SHORT), None);
     }
 
     #[test]

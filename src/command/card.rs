@@ -1,7 +1,7 @@
 //! Reads one card and checks it: the path of the window, from the picture to the queued record.
 
 use std::fmt;
-use std::io::Read as _;
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -30,6 +30,9 @@ pub(super) enum NotRead {
     /// The file with a payload cannot be used.
     #[error("{0}")]
     File(String),
+    /// There is no such file.
+    #[error("there is no such file")]
+    Missing,
     /// A folder stands where a file should.
     #[error("this is a folder, not a file")]
     Folder,
@@ -59,6 +62,7 @@ impl NotRead {
         match self {
             NotRead::Picture(_) => "unreadable-picture",
             NotRead::File(_) => "unreadable-file",
+            NotRead::Missing => "missing",
             NotRead::Folder => "folder",
             NotRead::NoCode(_) => "no-code",
             NotRead::SeveralCards(_) => "several-cards",
@@ -104,7 +108,10 @@ pub(super) fn decode_picture(path: &Path) -> Result<Decoded, NotRead> {
     if path.is_dir() {
         return Err(NotRead::Folder);
     }
-    let frame = read_frame(path)?;
+    let frame = read_frame(path).map_err(|error| match error {
+        CameraError::NotFound => NotRead::Missing,
+        error => error.into(),
+    })?;
     let start = Instant::now();
     let payloads = decode::payloads(&frame);
     let took = Some(start.elapsed());
@@ -120,11 +127,11 @@ fn decode_input(input: &Input<'_>) -> Result<Decoded, NotRead> {
     let bytes = match input {
         Input::Picture(path) => return decode_picture(path),
         Input::Payload(path) => files::read(path, MAX_PAYLOAD_BYTES)
-            .map_err(|error| NotRead::File(super::chain(&error)))?
+            .map_err(|error| not_read(&error))?
             .to_vec(),
         Input::StandardInput => {
             let mut bytes = Vec::new();
-            std::io::stdin()
+            io::stdin()
                 .lock()
                 .take(MAX_PAYLOAD_BYTES)
                 .read_to_end(&mut bytes)
@@ -133,6 +140,14 @@ fn decode_input(input: &Input<'_>) -> Result<Decoded, NotRead> {
         }
     };
     Ok(Decoded { payloads: vec![Payload { bytes }], took: None, hint: None })
+}
+
+/// Keeps the reason alone: whoever prints it names the file.
+fn not_read(error: &anyhow::Error) -> NotRead {
+    match error.root_cause().downcast_ref::<io::Error>().map(io::Error::kind) {
+        Some(io::ErrorKind::NotFound) => NotRead::Missing,
+        _ => NotRead::File(error.root_cause().to_string()),
+    }
 }
 
 /// Returns the one card among the payloads of an input.
@@ -201,16 +216,6 @@ impl Checked {
         }
         codes
     }
-
-    /// Returns the codes of the findings that weigh as much as the answer, in alphabetical order.
-    pub(super) fn deciding_reasons(&self) -> Vec<&'static str> {
-        let findings = self.answer.findings.iter();
-        let deciding = findings.filter(|finding| finding.verdict == self.answer.verdict);
-        let mut codes: Vec<&str> = deciding.map(|finding| finding.kind.code()).collect();
-        codes.sort_unstable();
-        codes.dedup();
-        codes
-    }
 }
 
 /// One line: verdict, file, reasons, what they rest on, times.
@@ -240,9 +245,9 @@ impl fmt::Display for Line<'_> {
     }
 }
 
-/// Returns a duration in milliseconds.
+/// Returns a duration in milliseconds, to the microsecond.
 pub(super) fn milliseconds(duration: Duration) -> f64 {
-    duration.as_secs_f64() * 1_000.0
+    (duration.as_secs_f64() * 1_000_000.0).round() / 1_000.0
 }
 
 /// Returns the words of a verdict, as the screen has them in English.

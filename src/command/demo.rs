@@ -226,7 +226,7 @@ impl Place {
         getrandom::fill(&mut id).map_err(|_| anyhow!("the system gave no random bytes"))?;
         let enrolment = Enrolment {
             device: id,
-            label: "Máy mẫu 01".to_owned(),
+            label: "01".to_owned(),
             unit: 1,
             root_hash: keys.public.root_hash,
             purpose: Purpose::Demo,
@@ -337,10 +337,14 @@ impl Tally {
     }
 }
 
-/// Returns verdict and reasons in the words of the plan.
+/// Returns verdict and reasons in the words of the plan, the reasons in alphabetical order.
 fn told(outcome: &Result<Checked, NotRead>) -> (&'static str, Vec<&'static str>) {
     match outcome {
-        Ok(checked) => (card::word(checked.answer.verdict), checked.deciding_reasons()),
+        Ok(checked) => {
+            let mut reasons = checked.reasons();
+            reasons.sort_unstable();
+            (card::word(checked.answer.verdict), reasons)
+        }
         Err(why) => (word_of(why), vec![why.code()]),
     }
 }

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, anyhow};
 use clap::Args;
 
 use super::files;
@@ -63,12 +63,16 @@ fn read_pin(path: &Path) -> anyhow::Result<Pin> {
     Pin::from_reader(files::open(path)?).with_context(|| path.display().to_string())
 }
 
-/// Adds when the next try may be made, which the pad shows as a countdown.
+/// Says after a wrong PIN what the pad shows: the tries that are left, and the wait.
 fn with_wait(error: DeviceError) -> anyhow::Error {
-    let wait = match &error {
-        DeviceError::Unlock(UnlockError::Wrong { wait, .. }) if !wait.is_zero() => *wait,
-        _ => return error.into(),
-    };
-    let seconds = wait.as_secs_f32().ceil();
-    anyhow::Error::new(error).context(format!("the next try must wait {seconds} seconds"))
+    match error {
+        DeviceError::Unlock(UnlockError::Wrong { left, wait }) if wait.is_zero() => {
+            anyhow!("wrong PIN, {left} tries left, the next one at once")
+        }
+        DeviceError::Unlock(UnlockError::Wrong { left, wait }) => {
+            let seconds = wait.as_secs_f32().ceil();
+            anyhow!("wrong PIN, {left} tries left, the next one in {seconds} seconds")
+        }
+        error => error.into(),
+    }
 }

@@ -26,12 +26,13 @@ impl Notices {
         Ok(Notices { connection: super::open(path, key, Kind::Notices, Access::Read)? })
     }
 
-    /// Returns the notices that hold one of `numbers`, or one of `names` with its birth date;
-    /// each once, at most [`MAX_CANDIDATES`], ascending by order number.
+    /// Returns the notices that hold one of `numbers`, or one of `names` with a birth date that can
+    /// be the same; each once, ascending by order number. All by number come, and as many by name as
+    /// make [`MAX_CANDIDATES`].
     ///
-    /// Numbers are text without spaces, names are folded. A birth date is compared as it is known:
-    /// a notice that knows the year alone is not found by a full date, since a name and a year are
-    /// shared by every fourth person (measured on invented lists).
+    /// Numbers are text without spaces, names are folded. A notice that knows the year alone is not
+    /// found by a full date, since a name and a year are shared by every fourth person (measured on
+    /// invented lists); where the document leaves the date open, every date in it is found.
     pub fn find<'a>(
         &self,
         numbers: impl IntoIterator<Item = &'a str>,
@@ -49,21 +50,28 @@ impl Notices {
             }
         }
         let mut by_name = self.connection.prepare_cached(
-            "SELECT notice FROM notice_name WHERE name = ? AND birth = ? LIMIT ?",
+            // Two seeks in the primary key: an OR would read every row of a common name.
+            "SELECT notice FROM notice_name WHERE name = ?1 AND birth BETWEEN ?2 AND ?3
+             UNION ALL
+             SELECT notice FROM notice_name WHERE name = ?1 AND birth = ?4
+             LIMIT ?5",
         )?;
         for (name, birth) in names {
+            let Compatible { first, last, or } = Compatible::with(birth);
             let rows = by_name
-                .query_map(params![name, packed(birth), MAX_CANDIDATES as i64], |row| {
+                .query_map(params![name, first, last, or, MAX_CANDIDATES as i64], |row| {
                     row.get::<_, i64>(0)
                 })?;
             for id in rows {
-                ids.insert(id?);
+                if ids.len() < MAX_CANDIDATES {
+                    ids.insert(id?);
+                }
             }
         }
         let mut body =
             self.connection.prepare_cached("SELECT body FROM notice WHERE id = ?")?;
-        let mut found = Vec::with_capacity(ids.len().min(MAX_CANDIDATES));
-        for id in ids.into_iter().take(MAX_CANDIDATES) {
+        let mut found = Vec::with_capacity(ids.len());
+        for id in ids {
             let bytes: Vec<u8> = body.query_row(params![id], |row| row.get(0))?;
             let rows = decode_notices(&bytes).map_err(|_| StoreError::DamagedRow("notices"))?;
             found.extend(rows);
@@ -118,7 +126,57 @@ pub(super) fn insert(connection: &Connection, rows: &[Notice]) -> Result<(), Sto
     Ok(())
 }
 
+/// The stored birth dates that can be those of a document: a range, and one beside it.
+struct Compatible {
+    first: u32,
+    last: u32,
+    or: u32,
+}
+
+impl Compatible {
+    fn with(birth: PartialDate) -> Compatible {
+        let (year, month) = (packed_year(birth), packed(birth) / 100 * 100);
+        match (birth.month(), birth.day()) {
+            (0, _) if birth.year() == 0 => Compatible { first: 0, last: 0, or: 0 },
+            (0, _) => Compatible { first: year, last: year + 9_999, or: year },
+            (_, 0) => Compatible { first: month, last: month + 99, or: year },
+            _ => Compatible { first: packed(birth), last: packed(birth), or: month },
+        }
+    }
+}
+
+fn packed_year(date: PartialDate) -> u32 {
+    u32::from(date.year()) * 10_000
+}
+
 /// Returns a birth date as yyyymmdd, unknown parts as zeros.
 fn packed(date: PartialDate) -> u32 {
     u32::from(date.year()) * 10_000 + u32::from(date.month()) * 100 + u32::from(date.day())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn birth(year: u16, month: u8, day: u8) -> PartialDate {
+        PartialDate::new(year, month, day).unwrap()
+    }
+
+    #[test]
+    fn a_date_finds_what_it_can_be_and_a_full_one_no_year_alone() {
+        let stored = [0, 1988_00_00, 1988_03_00, 1988_03_02, 1988_03_31, 1988_12_31, 1989_00_00];
+        for (asked, expected) in [
+            (birth(1988, 3, 2), &[1988_03_00, 1988_03_02][..]),
+            (birth(1988, 3, 0), &[1988_00_00, 1988_03_00, 1988_03_02, 1988_03_31]),
+            (
+                birth(1988, 0, 0),
+                &[1988_00_00, 1988_03_00, 1988_03_02, 1988_03_31, 1988_12_31],
+            ),
+            (PartialDate::UNKNOWN, &[0]),
+        ] {
+            let Compatible { first, last, or } = Compatible::with(asked);
+            let found = stored.into_iter().filter(|at| (first..=last).contains(at) || *at == or);
+            assert_eq!(found.collect::<Vec<u32>>(), expected, "{}", packed(asked));
+        }
+    }
 }

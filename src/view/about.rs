@@ -29,7 +29,6 @@ pub(super) fn show(view: &Rc<View>, welcome: &Welcome) {
         ui::KeyProtection::Hardware
     });
     view.global::<ui::Home>().set_device(label.into());
-    view.global::<ui::Unlock>().set_device(label.into());
     let app = view.global::<ui::App>();
     app.set_demo(welcome.enrolment.purpose == Purpose::Demo);
     app.set_software_key(is_software);

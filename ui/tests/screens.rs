@@ -11,15 +11,19 @@ use std::{cell::RefCell, fs};
 
 use fieldcheck_ui::*;
 use i_slint_backend_testing::{
-    AccessibleRole, ElementHandle, ElementQuery, TestingBackend, TestingBackendOptions, mock_elapsed_time,
+    AccessibleRole, ElementHandle, ElementQuery, TestingBackend, TestingBackendOptions,
+    mock_elapsed_time,
 };
 use slint::platform::{Key, PointerEventButton, WindowEvent};
-use slint::{Color, ComponentHandle, ModelRc, Rgba8Pixel, SharedPixelBuffer, SharedString, VecModel};
+use slint::{
+    Color, ComponentHandle, ModelRc, Rgba8Pixel, SharedPixelBuffer, SharedString, VecModel,
+};
 
 const PORTRAIT: (u32, u32) = (480, 800);
 const LANDSCAPE: (u32, u32) = (800, 480);
 const DESKTOP: (u32, u32) = (1280, 800);
-const THEMES: [ThemeMode; 4] = [ThemeMode::Light, ThemeMode::Dark, ThemeMode::Night, ThemeMode::Contrast];
+const THEMES: [ThemeMode; 4] =
+    [ThemeMode::Light, ThemeMode::Dark, ThemeMode::Night, ThemeMode::Contrast];
 const LANGUAGES: [Language; 2] = [Language::Vietnamese, Language::English];
 
 // ------------------------------------------------------------------------------------------------ the window --
@@ -185,15 +189,15 @@ const CASES: &[Case] = &[
         name: "home-ageing-list",
         set: |ui| home(ui, list(ListState::Ageing, "1179", 5, AgeUnit::Days, 2), 18, 1),
     },
-    Case { name: "home-no-list", set: |ui| home(ui, list(ListState::Missing, "", 0, AgeUnit::Days, 0), 0, 0) },
+    Case {
+        name: "home-no-list",
+        set: |ui| home(ui, list(ListState::Missing, "", 0, AgeUnit::Days, 0), 0, 0),
+    },
     Case { name: "scan", set: |ui| scan(ui, CameraState::Live, NotACard::None) },
     Case { name: "scan-payment", set: |ui| scan(ui, CameraState::Live, NotACard::Payment) },
     Case { name: "scan-bad-date", set: |ui| scan(ui, CameraState::Live, NotACard::BadDate) },
     Case { name: "scan-camera-busy", set: |ui| scan(ui, CameraState::Busy, NotACard::None) },
-    Case {
-        name: "verdict-clear",
-        set: |ui| verdict(ui, VerdictKind::Clear, vec![]),
-    },
+    Case { name: "verdict-clear", set: |ui| verdict(ui, VerdictKind::Clear, vec![]) },
     Case { name: "verdict-not-listed", set: |ui| verdict(ui, VerdictKind::NotListed, vec![]) },
     Case {
         name: "verdict-match",
@@ -218,7 +222,10 @@ const CASES: &[Case] = &[
         set: |ui| {
             verdict(ui, VerdictKind::Match, vec![finding(FindingKind::NoticeNumber, "", "")]);
             let view = ui.global::<VerdictView>();
-            view.set_person(PersonLine { name: "Công Tằng Tôn Nữ Thị Minh Nguyệt".into(), ..mau() });
+            view.set_person(PersonLine {
+                name: "Công Tằng Tôn Nữ Thị Minh Nguyệt".into(),
+                ..mau()
+            });
             view.set_notice(NoticeLine {
                 category: NoticeCategory::M2,
                 action: NoticeAction::Protect,
@@ -228,7 +235,10 @@ const CASES: &[Case] = &[
             });
         },
     },
-    Case { name: "verdict-refer", set: |ui| refer(ui, FindingKind::RegisterBirthDiffers, "", "12/03/1988") },
+    Case {
+        name: "verdict-refer",
+        set: |ui| refer(ui, FindingKind::RegisterBirthDiffers, "", "12/03/1988"),
+    },
     Case {
         name: "verdict-refer-lost",
         set: |ui| {
@@ -310,16 +320,38 @@ const CASES: &[Case] = &[
     Case {
         name: "outcome",
         set: |ui| {
-            outcome(ui, OutcomeChoice::NotThisPerson, OutcomeWhy::PhotoDiffers, OutcomeState::Choosing, 2)
+            outcome(
+                ui,
+                OutcomeChoice::NotThisPerson,
+                OutcomeWhy::PhotoDiffers,
+                OutcomeState::Choosing,
+                2,
+            )
         },
     },
     Case {
         name: "outcome-confirmed",
-        set: |ui| outcome(ui, OutcomeChoice::Confirmed, OutcomeWhy::ConfirmedByDuty, OutcomeState::Failed, 0),
+        set: |ui| {
+            outcome(
+                ui,
+                OutcomeChoice::Confirmed,
+                OutcomeWhy::ConfirmedByDuty,
+                OutcomeState::Failed,
+                0,
+            )
+        },
     },
     Case {
         name: "outcome-saved",
-        set: |ui| outcome(ui, OutcomeChoice::NotThisPerson, OutcomeWhy::PhotoDiffers, OutcomeState::Saved, 2),
+        set: |ui| {
+            outcome(
+                ui,
+                OutcomeChoice::NotThisPerson,
+                OutcomeWhy::PhotoDiffers,
+                OutcomeState::Saved,
+                2,
+            )
+        },
     },
     Case { name: "queue", set: |ui| ui.global::<App>().set_screen(Screen::Queue) },
     Case { name: "settings", set: |ui| ui.global::<App>().set_screen(Screen::Settings) },
@@ -498,11 +530,15 @@ fn faults(ui: &AppWindow, (width, height): (u32, u32)) -> Vec<String> {
         }
         let mut parts = texts_in(scroll.query_descendants());
         parts.extend(
-            scroll.query_descendants().match_predicate(|e| is_control(e.accessible_role())).find_all(),
+            scroll
+                .query_descendants()
+                .match_predicate(|e| is_control(e.accessible_role()))
+                .find_all(),
         );
         inside.extend(parts.iter().map(|part| (Area::of(part), place)));
     }
-    let scrolled = |area: Area| inside.iter().find(|(part, _)| *part == area).map(|(_, place)| *place);
+    let scrolled =
+        |area: Area| inside.iter().find(|(part, _)| *part == area).map(|(_, place)| *place);
 
     let mut seen: Vec<Area> = Vec::new();
     let texts = texts_in(ElementQuery::from_root(ui));
@@ -523,7 +559,8 @@ fn faults(ui: &AppWindow, (width, height): (u32, u32)) -> Vec<String> {
         let shown = match scrolled(area) {
             Some(place) => {
                 if area.left < place.left - 1.0 || area.right > place.right + 1.0 {
-                    faults.push(format!("{label} sticks out beside the scrolled content: {area:?}"));
+                    faults
+                        .push(format!("{label} sticks out beside the scrolled content: {area:?}"));
                 }
                 area.cut_to(place)
             }
@@ -535,7 +572,9 @@ fn faults(ui: &AppWindow, (width, height): (u32, u32)) -> Vec<String> {
             }
         };
         if let Some(shown) = shown {
-            if let Some(other) = seen.iter().find(|other| shown.overlaps(**other) && **other != shown) {
+            if let Some(other) =
+                seen.iter().find(|other| shown.overlaps(**other) && **other != shown)
+            {
                 faults.push(format!("{label} at {shown:?} lies on the text at {other:?}"));
             }
             seen.push(shown);
@@ -568,14 +607,20 @@ fn faults(ui: &AppWindow, (width, height): (u32, u32)) -> Vec<String> {
         }
         match scrolled(area) {
             Some(place) if area.left < place.left - 1.0 || area.right > place.right + 1.0 => {
-                faults.push(format!("\"{label}\" sticks out beside the scrolled content: {area:?}"));
+                faults
+                    .push(format!("\"{label}\" sticks out beside the scrolled content: {area:?}"));
             }
-            None if !area.within(whole) => faults.push(format!("\"{label}\" sticks out of the window: {area:?}")),
+            None if !area.within(whole) => {
+                faults.push(format!("\"{label}\" sticks out of the window: {area:?}"))
+            }
             _ => {}
         }
         for text in texts_in(control.query_descendants()) {
             if !Area::of(&text).within(area) {
-                faults.push(format!("the text of \"{label}\" is cut: {:?} in {area:?}", Area::of(&text)));
+                faults.push(format!(
+                    "the text of \"{label}\" is cut: {:?} in {area:?}",
+                    Area::of(&text)
+                ));
             }
         }
     }
@@ -599,9 +644,12 @@ fn layout_in(theme: ThemeMode) {
                 resize(&ui, size);
                 for case in CASES {
                     show(&ui, case);
-                    let here = format!("{}-{}x{}-{theme:?}-{language:?}", case.name, size.0, size.1);
+                    let here =
+                        format!("{}-{}x{}-{theme:?}-{language:?}", case.name, size.0, size.1);
                     let here = if glove { here + "-gloves" } else { here };
-                    wrong.extend(faults(&ui, size).into_iter().map(|fault| format!("{here}: {fault}")));
+                    wrong.extend(
+                        faults(&ui, size).into_iter().map(|fault| format!("{here}: {fault}")),
+                    );
                     if let Some(folder) = &folder {
                         fs::create_dir_all(folder).expect("the folder for the pictures");
                         write_png(&folder.join(here.to_lowercase() + ".png"), &picture(&ui));
@@ -648,7 +696,10 @@ fn the_longest_name_wraps_and_pushes_nothing_off() {
     }
     resize(&ui, DESKTOP);
     show(&ui, case("verdict-match-long-name"));
-    assert!(name_height(&ui, "Công Tằng Tôn Nữ Thị Minh Nguyệt") > 50.0, "two lines in the right column");
+    assert!(
+        name_height(&ui, "Công Tằng Tôn Nữ Thị Minh Nguyệt") > 50.0,
+        "two lines in the right column"
+    );
 }
 
 /// The font's stacked marks rise above its line: cut off, NGUYỄN reads NGUYÊN and another person is looked up.
@@ -664,14 +715,17 @@ fn stacked_marks_are_not_cut_off() {
                 picture(&ui)
             };
             let (with, without) = (painted("ỄẪẨ"), painted("ÊÂÂ"));
-            let marks = with.as_slice().iter().zip(without.as_slice()).filter(|(a, b)| a != b).count();
+            let marks =
+                with.as_slice().iter().zip(without.as_slice()).filter(|(a, b)| a != b).count();
             assert!(marks > 60, "{name} at {size:?}: the marks are {marks} pixels");
         }
     }
 }
 
 fn name_height(ui: &AppWindow, name: &str) -> f32 {
-    let text = ElementHandle::find_by_accessible_label(ui, name).next().expect("the name is on the screen");
+    let text = ElementHandle::find_by_accessible_label(ui, name)
+        .next()
+        .expect("the name is on the screen");
     text.size().height
 }
 
@@ -779,7 +833,8 @@ fn wanted() -> BTreeSet<(String, String)> {
     let mut wanted = BTreeSet::new();
     for (path, text) in sources() {
         for rest in text.split("@tr(").skip(1) {
-            let (first, rest) = literal(rest).unwrap_or_else(|| panic!("{}: @tr without a text", path.display()));
+            let (first, rest) =
+                literal(rest).unwrap_or_else(|| panic!("{}: @tr without a text", path.display()));
             match rest.trim_start().strip_prefix("=>").and_then(literal) {
                 Some((second, _)) => wanted.insert((first, second)),
                 None => wanted.insert((String::new(), first)),
@@ -793,7 +848,8 @@ fn wanted() -> BTreeSet<(String, String)> {
 fn vietnamese() -> BTreeMap<(String, String), String> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("lang/vi/LC_MESSAGES/fieldcheck-ui.po");
     let text = fs::read_to_string(path).expect("the Vietnamese texts");
-    let value = |line: &str, key: &str| line.strip_prefix(key).and_then(literal).map(|(value, _)| value);
+    let value =
+        |line: &str, key: &str| line.strip_prefix(key).and_then(literal).map(|(value, _)| value);
     let (mut context, mut id) = (String::new(), String::new());
     let mut entries = BTreeMap::new();
     for line in text.lines() {
@@ -802,7 +858,8 @@ fn vietnamese() -> BTreeMap<(String, String), String> {
         } else if let Some(value) = value(line, "msgid ") {
             id = value;
         } else if let Some(value) = value(line, "msgstr ").or_else(|| value(line, "msgstr[0] ")) {
-            let before = entries.insert((std::mem::take(&mut context), std::mem::take(&mut id)), value);
+            let before =
+                entries.insert((std::mem::take(&mut context), std::mem::take(&mut id)), value);
             assert!(before.is_none(), "a text stands twice: {line}");
         }
     }
@@ -816,8 +873,16 @@ fn every_text_has_its_vietnamese_and_none_is_left_over() {
     let known: BTreeSet<_> = vietnamese.keys().cloned().collect();
     let wanted = wanted();
     assert!(wanted.len() > 250, "the Slint files were read");
-    assert_eq!(wanted.difference(&known).collect::<Vec<_>>(), Vec::<&(String, String)>::new(), "untranslated");
-    assert_eq!(known.difference(&wanted).collect::<Vec<_>>(), Vec::<&(String, String)>::new(), "left over");
+    assert_eq!(
+        wanted.difference(&known).collect::<Vec<_>>(),
+        Vec::<&(String, String)>::new(),
+        "untranslated"
+    );
+    assert_eq!(
+        known.difference(&wanted).collect::<Vec<_>>(),
+        Vec::<&(String, String)>::new(),
+        "left over"
+    );
     for ((_, english), vietnamese) in &vietnamese {
         assert!(!vietnamese.is_empty(), "{english} is empty");
         let places = |text: &str| text.matches('{').count();
@@ -827,8 +892,18 @@ fn every_text_has_its_vietnamese_and_none_is_left_over() {
 
 /// Words that judge a person or blame the officer. Each is looked for as a whole word or phrase.
 const NEVER: [&str; 12] = [
-    "tội phạm", "nghi phạm", "đối tượng", "kẻ", "danh sách đen", "bắt", "cảnh báo đỏ", "nguy hiểm", "điểm số",
-    "thành công", "lỗi hệ thống", "vui lòng",
+    "tội phạm",
+    "nghi phạm",
+    "đối tượng",
+    "kẻ",
+    "danh sách đen",
+    "bắt",
+    "cảnh báo đỏ",
+    "nguy hiểm",
+    "điểm số",
+    "thành công",
+    "lỗi hệ thống",
+    "vui lòng",
 ];
 
 #[test]
@@ -836,10 +911,14 @@ fn no_text_judges_a_person() {
     for ((_, english), vietnamese) in vietnamese() {
         // The one lawful use says that it is *not* an order to arrest.
         let text = vietnamese.to_lowercase().replace("không phải lệnh bắt", "");
-        let words: Vec<&str> = text.split(|c: char| !c.is_alphabetic()).filter(|word| !word.is_empty()).collect();
+        let words: Vec<&str> =
+            text.split(|c: char| !c.is_alphabetic()).filter(|word| !word.is_empty()).collect();
         let text = format!(" {} ", words.join(" "));
         for banned in NEVER {
-            assert!(!text.contains(&format!(" {banned} ")), "\"{english}\" says \"{banned}\": {vietnamese}");
+            assert!(
+                !text.contains(&format!(" {banned} ")),
+                "\"{english}\" says \"{banned}\": {vietnamese}"
+            );
         }
     }
 }
@@ -851,10 +930,14 @@ fn lengths_and_type_sizes_come_from_the_theme() {
         for (number, line) in text.lines().enumerate() {
             let code = line.split("//").next().unwrap_or_default();
             let raw = |unit: &str| {
-                code.match_indices(unit).any(|(at, _)| code[..at].ends_with(|c: char| c.is_ascii_digit()))
+                code.match_indices(unit)
+                    .any(|(at, _)| code[..at].ends_with(|c: char| c.is_ascii_digit()))
             };
             let here = format!("{name}:{}: {line}", number + 1);
-            assert!(name == "theme.slint" || !(raw("px") || raw("pt") || raw("rem")), "a raw length: {here}");
+            assert!(
+                name == "theme.slint" || !(raw("px") || raw("pt") || raw("rem")),
+                "a raw length: {here}"
+            );
             let sets_size = code.contains("font-size:") && !code.contains("default-font-size:");
             assert!(name == "text.slint" || !sets_size, "a type size of its own: {here}");
         }
@@ -866,8 +949,15 @@ fn no_type_size_is_under_16() {
     let ui = window();
     let theme = ui.global::<Theme>();
     let sizes = [
-        theme.get_t_small(), theme.get_t_body(), theme.get_t_lead(), theme.get_t_heading(), theme.get_t_name(),
-        theme.get_t_title(), theme.get_t_verdict(), theme.get_t_home(), theme.get_t_figure(),
+        theme.get_t_small(),
+        theme.get_t_body(),
+        theme.get_t_lead(),
+        theme.get_t_heading(),
+        theme.get_t_name(),
+        theme.get_t_title(),
+        theme.get_t_verdict(),
+        theme.get_t_home(),
+        theme.get_t_figure(),
     ];
     assert!(sizes.iter().all(|size| *size >= 16.0), "{sizes:?}");
 }
@@ -921,7 +1011,11 @@ fn each_referral_asks_one_open_question_that_holds_no_answer() {
             assert!(!what.is_empty(), "{kind:?}");
             sentences.insert(what);
             let question = words.invoke_question(kind, Address::Woman);
-            assert_eq!(question.is_empty(), said_without_question.contains(&kind), "{kind:?}: {question}");
+            assert_eq!(
+                question.is_empty(),
+                said_without_question.contains(&kind),
+                "{kind:?}: {question}"
+            );
             assert!(question.is_empty() || question.ends_with('?'), "{question}");
             assert!(!question.contains("1988") && !question.contains("2026"), "{question}");
         }
@@ -948,13 +1042,17 @@ fn the_five_answers_have_the_words_of_the_glossary() {
     let words = ui.global::<Words>();
     // The two syllables of "thông báo" are kept on one line.
     let said = |answer| {
-        let words = format!("{} / {}", words.invoke_verdict(answer), words.invoke_verdict_more(answer));
+        let words =
+            format!("{} / {}", words.invoke_verdict(answer), words.invoke_verdict_more(answer));
         words.replace('\u{a0}', " ")
     };
     assert_eq!(said(VerdictKind::Match), "TRÙNG THÔNG BÁO / cần xác minh");
     assert_eq!(said(VerdictKind::Refer), "CẦN KIỂM TRA THÊM / ");
     assert_eq!(said(VerdictKind::Clear), "KHÔNG CÓ THÔNG BÁO / giấy tờ thật");
-    assert_eq!(said(VerdictKind::NotListed), "SỐ NÀY KHÔNG CÓ THÔNG BÁO / Chưa chứng minh được người.");
+    assert_eq!(
+        said(VerdictKind::NotListed),
+        "SỐ NÀY KHÔNG CÓ THÔNG BÁO / Chưa chứng minh được người."
+    );
     assert_eq!(said(VerdictKind::NotChecked), "CHƯA KIỂM TRA ĐƯỢC / ");
     assert_eq!(words.invoke_action(NoticeAction::DenyExit), "Không cho xuất cảnh.");
     assert_eq!(words.invoke_action_note(NoticeAction::DenyExit), "Không phải lệnh bắt.");
@@ -974,7 +1072,10 @@ fn control(ui: &AppWindow, label: &str) -> ElementHandle {
     ElementQuery::from_root(ui)
         .match_predicate({
             let label = label.to_owned();
-            move |element| is_control(element.accessible_role()) && element.accessible_label().is_some_and(|l| l == label)
+            move |element| {
+                is_control(element.accessible_role())
+                    && element.accessible_label().is_some_and(|l| l == label)
+            }
         })
         .find_first()
         .unwrap_or_else(|| panic!("no control \"{label}\""))
@@ -1038,7 +1139,8 @@ fn the_lock_screen_tells_nothing_of_lists_records_or_people() {
     let ui = window();
     show(&ui, case("unlock"));
     let labels = ElementQuery::from_root(&ui).find_all();
-    let said: String = labels.iter().filter_map(|e| e.accessible_label()).map(|l| format!("{l}\n")).collect();
+    let said: String =
+        labels.iter().filter_map(|e| e.accessible_label()).map(|l| format!("{l}\n")).collect();
     assert!(said.contains("Máy 07"), "{said}");
     for secret in ["1184", "18", "NGUYỄN", "Danh sách", "bản ghi"] {
         assert!(!said.contains(secret), "{secret} in {said}");
@@ -1055,7 +1157,9 @@ fn demo_data_and_a_software_key_are_said_on_every_screen() {
     }
     ui.global::<App>().set_demo(false);
     mock_elapsed_time(Duration::from_millis(1));
-    let stamp = ElementHandle::find_by_element_id(&ui, "AppWindow::stamp").next().expect("still a software key");
+    let stamp = ElementHandle::find_by_element_id(&ui, "AppWindow::stamp")
+        .next()
+        .expect("still a software key");
     assert_eq!(stamp.accessible_label().as_deref(), Some("Khóa mềm: máy này không được bảo vệ"));
     ui.global::<App>().set_software_key(false);
     mock_elapsed_time(Duration::from_millis(1));
@@ -1145,7 +1249,8 @@ fn the_notice_is_opened_only_with_a_reason() {
     let (log, write) = log();
     let view = ui.global::<VerdictView>();
     view.on_details(move |reason| write(&format!("{reason:?}")));
-    control(&ui, "Đối chiếu với thông báo. Ảnh và đặc điểm; hỏi lý do, ghi nhật ký").invoke_accessible_default_action();
+    control(&ui, "Đối chiếu với thông báo. Ảnh và đặc điểm; hỏi lý do, ghi nhật ký")
+        .invoke_accessible_default_action();
     mock_elapsed_time(Duration::from_millis(350));
     assert_eq!(view.get_step(), VerdictStep::Reason);
     click(&ui, "Trực ban yêu cầu");
@@ -1256,7 +1361,8 @@ fn every_unlocked_screen_can_be_locked_by_one_tap() {
             show(&ui, case);
             let locks = ElementQuery::from_root(&ui)
                 .match_predicate(|e| {
-                    is_control(e.accessible_role()) && e.accessible_label().is_some_and(|l| l == "Khóa máy")
+                    is_control(e.accessible_role())
+                        && e.accessible_label().is_some_and(|l| l == "Khóa máy")
                 })
                 .find_first();
             assert_eq!(locks.is_some(), !exempt, "{} at {size:?}", case.name);

@@ -75,7 +75,7 @@ fn valid_files_read_as_the_values_they_were_made_of() {
 #[test]
 fn valid_packages_can_be_read_to_their_end() {
     for (dataset, name) in
-        [(Dataset::Notices, "notices.snap"), (Dataset::Register, "register.snap")]
+        [(Dataset::Notices, "notices.fcsnap"), (Dataset::Register, "register.fcsnap")]
     {
         let rows = read_package(&valid(name)).expect(name);
         assert_eq!(rows, [samples::raw_chunk(dataset)], "{name}");
@@ -185,7 +185,7 @@ fn wincode_reads_the_same_values() {
 
 #[test]
 fn a_hostile_length_at_any_place_takes_no_memory() {
-    let sealed_away = BTreeSet::from(["notices.snap", "register.snap"]);
+    let sealed_away = BTreeSet::from(["notices.fcsnap", "register.fcsnap"]);
     for (name, bytes) in samples::valid_files() {
         if sealed_away.contains(name.as_str()) || name.starts_with("body-") {
             continue;
@@ -229,7 +229,7 @@ fn a_flipped_bit_anywhere_is_read_or_refused_and_nothing_worse() {
             for bit in [0, 3, 7] {
                 let mut flipped = bytes.clone();
                 flipped[at] ^= 1 << bit;
-                if name.ends_with(".snap") {
+                if name.ends_with(".fcsnap") {
                     let _ = read_package(&flipped);
                 } else if name.starts_with("body-") {
                     let _ = record::decode_body(&flipped);
@@ -246,7 +246,7 @@ fn a_flipped_bit_anywhere_is_read_or_refused_and_nothing_worse() {
 #[test]
 fn a_flipped_bit_in_a_package_never_gives_other_rows() {
     for (dataset, name) in
-        [(Dataset::Notices, "notices.snap"), (Dataset::Register, "register.snap")]
+        [(Dataset::Notices, "notices.fcsnap"), (Dataset::Register, "register.fcsnap")]
     {
         let bytes = valid(name);
         for at in 0..bytes.len() {

@@ -23,7 +23,7 @@ pub fn valid_files() -> Vec<(String, Vec<u8>)> {
         add("-envelope.bin", encode(Kind::Envelope, &envelope(dataset)));
         add("-inner-manifest.bin", encode(Kind::InnerManifest, &inner(dataset)));
         add("-chunk.bin", raw_chunk(dataset));
-        add(".snap", package_file(dataset));
+        add(".fcsnap", package_file(dataset));
     }
     for (name, body) in bodies() {
         files.push((format!("body-{name}.bin"), encode_body(&body).unwrap()));
