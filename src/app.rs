@@ -78,6 +78,20 @@ pub fn run(options: Options) -> Result<(), AppError> {
     Ok(ended?)
 }
 
+/// Opens the window on a device that has no key to work with, and says so: nothing else can be done.
+pub fn run_without_device() -> Result<(), AppError> {
+    let window = ui::open()?;
+    let trouble = window.global::<ui::Trouble>();
+    trouble.set_kind(ui::TroubleKind::NeedsHardwareKey);
+    trouble.set_code("no-device-key".into());
+    trouble.set_time("".into());
+    trouble.set_can_continue(false);
+    window.global::<ui::App>().set_demo(false);
+    window.global::<ui::App>().set_software_key(false);
+    window.global::<ui::App>().set_screen(ui::Screen::Trouble);
+    Ok(window.run()?)
+}
+
 /// Returns what opens the camera, or the pictures that stand in for it.
 fn open_source(pictures: Vec<PathBuf>) -> OpenSource {
     if !pictures.is_empty() {

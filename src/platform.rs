@@ -7,6 +7,7 @@
 //! No rule is decided here: an implementation answers what it is asked.
 
 pub mod desktop;
+pub mod process;
 pub mod simulated;
 
 #[cfg(test)]

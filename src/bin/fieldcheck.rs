@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use fieldcheck::app::{self, Asked};
 
 fn main() -> ExitCode {
+    fieldcheck::platform::process::protect();
     match app::read_arguments(std::env::args_os().skip(1)) {
         Ok(Asked::Help) => say(app::USAGE),
         Ok(Asked::Version) => say(concat!("fieldcheck ", env!("CARGO_PKG_VERSION"))),

@@ -3,5 +3,6 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
+    fieldcheck::platform::process::protect();
     fieldcheck::command::main()
 }

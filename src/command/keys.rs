@@ -86,13 +86,14 @@ pub(super) fn run(command: &Command, clock: &dyn Clock, out: &mut dyn Write) -> 
 fn show(folder: &Path, out: &mut dyn Write) -> anyhow::Result<()> {
     let public = PublicKeys::read(folder)?;
     let root = &public.root;
-    writeln!(out, "root     {}", hex(&public.root_hash))?;
-    writeln!(out, "purpose  {}, epoch {}, until {}", root.purpose, root.epoch, Utc(root.expires))?;
+    writeln!(out, "{:<18}{}", "hash", hex(&public.root_hash))?;
+    let until = Utc(root.expires);
+    writeln!(out, "{:<18}{}, epoch {}, until {until}", "purpose", root.purpose, root.epoch)?;
     write_key_set(out, "root", &root.root_keys)?;
     for role in &root.roles {
         write_key_set(out, role.role.code(), &role.keys)?;
     }
-    writeln!(out, "{:<18}{:>18}", "collect", hex(&key_id(&public.collect_key)))?;
+    writeln!(out, "{:<18}1 of 1  {}", "collect", hex(&key_id(&public.collect_key)))?;
     Ok(())
 }
 

@@ -15,6 +15,7 @@ use crate::store::state::Recent;
 pub(super) fn connect(view: &Rc<View>) {
     let queue = view.global::<ui::Queue>();
     queue.set_rows(ModelRc::new(VecModel::default()));
+    queue.set_count(0);
     queue.on_close(callback(view, |view| view.go(ui::Screen::Home)));
 }
 

@@ -962,7 +962,7 @@ fn no_type_size_is_under_16() {
     assert!(sizes.iter().all(|size| *size >= 16.0), "{sizes:?}");
 }
 
-const FINDINGS: [FindingKind; 25] = [
+const FINDINGS: [FindingKind; 24] = [
     FindingKind::NoticeNumber,
     FindingKind::NoticeNameBirth,
     FindingKind::NoticePossible,
@@ -987,7 +987,6 @@ const FINDINGS: [FindingKind; 25] = [
     FindingKind::ListTooOld,
     FindingKind::TimeNotTrusted,
     FindingKind::ChipDemanded,
-    FindingKind::NoticeNumber,
 ];
 
 #[test]
@@ -1348,6 +1347,18 @@ fn the_keyboard_scans_locks_and_leaves() {
     ui.window().dispatch_event(WindowEvent::KeyPressed { text: Key::Control.into() });
     press(&ui, "l");
     assert_eq!(*log.borrow(), ["scan", "go Scan", "close", "lock"]);
+}
+
+#[test]
+fn the_keyboard_stays_alive_when_the_focused_part_goes() {
+    let ui = window();
+    show(&ui, case("verdict-match"));
+    let view = ui.global::<VerdictView>();
+    press(&ui, Key::Tab);
+    view.set_step(VerdictStep::Reason);
+    mock_elapsed_time(Duration::from_millis(1));
+    press(&ui, Key::Escape);
+    assert_eq!(view.get_step(), VerdictStep::Answer);
 }
 
 #[test]

@@ -1,0 +1,270 @@
+//! What a bench needs beside what it measures: samples, how disturbed they were, and the report.
+//!
+//! A figure of a busy machine says nothing of the program, so every stretch that is timed is watched:
+//! how long its thread stood in the queue for a processor, and what the hypervisor took. A row that
+//! was disturbed too much says `untested`, whatever its value is.
+
+use std::fmt;
+use std::io::Write;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+/// Most of a stretch that may be lost to others. Chosen: a pre-emption lasts milliseconds and hits
+/// few of many short samples, so that a 99th percentile bears about this much.
+const MOST_LOST: f64 = 0.20;
+
+/// How often a disturbed measurement is tried.
+const TRIES: usize = 3;
+
+/// Durations of one thing done many times.
+#[derive(Default)]
+pub struct Samples(Vec<Duration>);
+
+impl Samples {
+    pub fn push(&mut self, sample: Duration) {
+        self.0.push(sample);
+    }
+
+    /// Returns the smallest sample that `share` of all do not exceed (nearest rank).
+    pub fn percentile(&self, share: f64) -> Duration {
+        let mut sorted = self.0.clone();
+        sorted.sort_unstable();
+        let rank = (share * sorted.len() as f64).ceil() as usize;
+        sorted.get(rank.max(1) - 1).copied().unwrap_or_default()
+    }
+
+    pub fn median(&self) -> Duration {
+        self.percentile(0.50)
+    }
+}
+
+/// Times one call.
+pub fn timed<T>(call: impl FnOnce() -> T) -> (Duration, T) {
+    let began = Instant::now();
+    let value = call();
+    (began.elapsed(), value)
+}
+
+/// Returns how many times `one` goes into `other`.
+pub fn ratio(other: Duration, one: Duration) -> f64 {
+    other.as_secs_f64() / one.as_secs_f64()
+}
+
+/// The share of a stretch that was lost to others; `None` where the system does not tell.
+#[derive(Clone, Copy, Debug)]
+pub struct Lost(Option<f64>);
+
+impl Lost {
+    fn is_too_much(self) -> bool {
+        self.0.is_none_or(|share| share > MOST_LOST)
+    }
+}
+
+/// Measures until nobody disturbs it, three times at most; gives the least disturbed try.
+pub fn undisturbed<T>(mut measure: impl FnMut() -> anyhow::Result<T>) -> anyhow::Result<(T, Lost)> {
+    let mut best = watched(&mut measure)?;
+    for _ in 1..TRIES {
+        if !best.1.is_too_much() {
+            break;
+        }
+        let next = watched(&mut measure)?;
+        if next.1.0.unwrap_or(1.0) < best.1.0.unwrap_or(1.0) {
+            best = next;
+        }
+    }
+    Ok(best)
+}
+
+/// Measures once, and tells how much of the time was lost to others.
+pub fn watched<T>(measure: impl FnOnce() -> anyhow::Result<T>) -> anyhow::Result<(T, Lost)> {
+    let (began, queued, stolen) = (Instant::now(), queued(), stolen());
+    let value = measure()?;
+    let lost = || {
+        let wall = began.elapsed().as_secs_f64();
+        let waited = self::queued()?.checked_sub(queued?)?.as_secs_f64() / wall;
+        let ((taken, all), (taken_before, all_before)) = (self::stolen()?, stolen?);
+        let robbed = (taken - taken_before) as f64 / ((all - all_before).max(1)) as f64;
+        Some((waited + robbed).min(1.0))
+    };
+    Ok((value, Lost(lost())))
+}
+
+/// Returns how long this thread has stood in the queue for a processor, as Linux counts it.
+fn queued() -> Option<Duration> {
+    let text = std::fs::read_to_string("/proc/thread-self/schedstat").ok()?;
+    Some(Duration::from_nanos(text.split_whitespace().nth(1)?.parse().ok()?))
+}
+
+/// Returns the ticks of all processors that the hypervisor took, and all there were.
+fn stolen() -> Option<(u64, u64)> {
+    let text = std::fs::read_to_string("/proc/stat").ok()?;
+    let ticks: Vec<u64> =
+        text.lines().next()?.split_whitespace().filter_map(|word| word.parse().ok()).collect();
+    // user nice system idle iowait irq softirq steal; guest time is in user already.
+    Some((*ticks.get(7)?, ticks.iter().take(8).sum()))
+}
+
+/// What a figure should be.
+#[derive(Clone, Copy)]
+pub enum Aim {
+    /// Nothing: a part, a peer, or a size.
+    Nothing,
+    Below(f64),
+}
+
+/// Whether a figure is what it should be.
+enum Holds {
+    Yes,
+    No,
+    /// There is no aim.
+    Open,
+    /// The machine was too busy to say.
+    Untested,
+}
+
+struct Row {
+    section: &'static str,
+    figure: String,
+    value: f64,
+    unit: &'static str,
+    aim: Aim,
+    holds: Holds,
+}
+
+/// The rows of one run, written as a table to read and as `target/bench/NAME.tsv`.
+pub struct Report {
+    name: &'static str,
+    machine: String,
+    section: &'static str,
+    lost: Lost,
+    rows: Vec<Row>,
+}
+
+impl Report {
+    pub fn new(name: &'static str) -> Report {
+        Report { name, machine: machine(), section: "", lost: Lost(None), rows: Vec::new() }
+    }
+
+    /// Begins a section, of which `lost` was lost to others.
+    pub fn section(&mut self, title: &'static str, lost: Lost) {
+        (self.section, self.lost) = (title, lost);
+        if let Some(share) = lost.0 {
+            self.add("time lost to others", share * 100.0, "%", Aim::Below(MOST_LOST * 100.0));
+        }
+    }
+
+    /// Adds a row that takes no time to find: how many, how large.
+    pub fn count(&mut self, figure: impl Into<String>, value: f64, unit: &'static str) {
+        self.push(figure.into(), value, unit, Aim::Nothing, Holds::Open);
+    }
+
+    /// Adds a row that a busy machine would distort.
+    pub fn add(&mut self, figure: impl Into<String>, value: f64, unit: &'static str, aim: Aim) {
+        let holds = match aim {
+            _ if self.lost.is_too_much() => Holds::Untested,
+            Aim::Nothing => Holds::Open,
+            Aim::Below(limit) if value < limit => Holds::Yes,
+            Aim::Below(_) => Holds::No,
+        };
+        self.push(figure.into(), value, unit, aim, holds);
+    }
+
+    /// Adds percentiles of samples in microseconds; the last one has the aim.
+    pub fn add_micros(&mut self, what: &str, samples: &Samples, shares: &[f64], aim: Aim) {
+        for (at, share) in shares.iter().enumerate() {
+            let aim = if at + 1 == shares.len() { aim } else { Aim::Nothing };
+            let micros = samples.percentile(*share).as_secs_f64() * 1e6;
+            self.add(format!("{what}, p{}", share * 100.0), micros, "µs", aim);
+        }
+    }
+
+    fn push(&mut self, figure: String, value: f64, unit: &'static str, aim: Aim, holds: Holds) {
+        self.rows.push(Row { section: self.section, figure, value, unit, aim, holds });
+    }
+
+    /// Prints the table under a description of the machine, and writes the file.
+    pub fn finish(self, folder: &Path) -> anyhow::Result<()> {
+        let mut out = std::io::stdout().lock();
+        writeln!(out, "{}", self.machine)?;
+        let width = self.rows.iter().map(|row| row.figure.chars().count()).max().unwrap_or(0);
+        let mut section = "";
+        for row in &self.rows {
+            if row.section != section {
+                section = row.section;
+                writeln!(out, "\n{section}")?;
+            }
+            let Row { figure, value, unit, aim, holds, .. } = row;
+            let value = Value(*value).to_string();
+            writeln!(out, "  {figure:<width$}  {value:>10} {unit:<10} {aim:<8} {holds}")?;
+        }
+
+        let mut tsv = String::from("figure\tvalue\tunit\taim\tholds\n");
+        for Row { section, figure, value, unit, aim, holds } in &self.rows {
+            tsv.push_str(&format!("{section}: {figure}\t{value:.3}\t{unit}\t{aim}\t{holds}\n"));
+        }
+        std::fs::write(folder.join(format!("{}.tsv", self.name)), tsv)?;
+        Ok(())
+    }
+}
+
+impl fmt::Display for Aim {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Aim::Nothing => f.pad(""),
+            Aim::Below(limit) => f.pad(&format!("< {limit}")),
+        }
+    }
+}
+
+impl fmt::Display for Holds {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Holds::Yes => "yes",
+            Holds::No => "no",
+            Holds::Open => "",
+            Holds::Untested => "untested",
+        })
+    }
+}
+
+/// A value to read: three digits, or as many as a large whole number has.
+struct Value(f64);
+
+impl fmt::Display for Value {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Value(value) = *self;
+        let digits = match value {
+            _ if value.fract() == 0.0 || value >= 100.0 => 0,
+            _ if value >= 10.0 => 1,
+            _ => 2,
+        };
+        let text = format!("{value:.digits$}");
+        let whole = text.find('.').unwrap_or(text.len());
+        for (at, letter) in text.chars().enumerate() {
+            if at > 0 && at < whole && (whole - at) % 3 == 0 {
+                f.write_str(",")?;
+            }
+            write!(f, "{letter}")?;
+        }
+        Ok(())
+    }
+}
+
+/// Describes this machine as it is before the run: processor, cores, memory, kernel, load.
+fn machine() -> String {
+    let read = |path: &str| std::fs::read_to_string(path).unwrap_or_default();
+    let after = |text: &str, key: &str| {
+        let line = text.lines().find(|line| line.starts_with(key)).unwrap_or_default();
+        line.split_once(':').map_or_else(|| "unknown".to_owned(), |(_, value)| value.trim().into())
+    };
+    let cores = std::thread::available_parallelism().map_or(0, usize::from);
+    let load = read("/proc/loadavg");
+    format!(
+        "{}, {cores} cores, {} memory, {} {}, load {}",
+        after(&read("/proc/cpuinfo"), "model name"),
+        after(&read("/proc/meminfo"), "MemTotal"),
+        std::env::consts::OS,
+        read("/proc/sys/kernel/osrelease").trim(),
+        load.split(' ').next().unwrap_or("unknown"),
+    )
+}
