@@ -80,9 +80,8 @@ pub fn main() -> ExitCode {
 impl Cli {
     /// Refuses what clap cannot say in its own terms.
     fn validated(self) -> Result<Cli, clap::Error> {
-        match &self.command {
-            Command::Check(options) => options.validate().map_err(|why| usage("check", why))?,
-            _ => (),
+        if let Command::Check(options) = &self.command {
+            options.validate().map_err(|why| usage("check", why))?;
         }
         Ok(self)
     }
@@ -105,9 +104,9 @@ impl Cli {
 fn usage(subcommand: &str, why: &str) -> clap::Error {
     let mut command = Cli::command();
     command.build();
-    let named = command.find_subcommand_mut(subcommand).map(|command| {
-        command.error(clap::error::ErrorKind::ArgumentConflict, why)
-    });
+    let named = command
+        .find_subcommand_mut(subcommand)
+        .map(|command| command.error(clap::error::ErrorKind::ArgumentConflict, why));
     named.unwrap_or_else(|| command.error(clap::error::ErrorKind::ArgumentConflict, why))
 }
 
@@ -139,6 +138,11 @@ fn chain(error: &anyhow::Error) -> String {
     text
 }
 
+/// Returns a number and what it counts: `1 row`, `2 rows`.
+fn counted(count: u64, what: &str) -> String {
+    if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -162,7 +166,8 @@ mod tests {
         }
         let mut found = Vec::new();
         pins(&Cli::command(), &mut found);
-        let expected = ["install: pin-file", "check: pin-file", "list: pin-file", "verify: pin-file"];
+        let expected =
+            ["install: pin-file", "check: pin-file", "list: pin-file", "verify: pin-file"];
         assert_eq!(found, expected);
     }
 

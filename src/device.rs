@@ -161,12 +161,15 @@ impl Device {
     /// notes the unlocking and the failed tries before it in the log.
     pub fn unlock(&mut self, pin: &Pin) -> Result<Session, DeviceError> {
         let failed_before = self.attempts()?.failed;
-        let unlocked = self.vault.unlock(pin, &*self.key, &*self.clock)?;
+        let mut unlocked = self.vault.unlock(pin, &*self.key, &*self.clock)?;
         let state = State::open(&self.places.state(), &unlocked.state_key)?;
-        for dataset in [Dataset::Notices, Dataset::Register] {
-            if state.floor(dataset)? < floor_of(&unlocked.floor, dataset) {
-                return Err(DeviceError::RolledBack);
-            }
+        let floor = state_floor(&state)?;
+        if floor.notices < unlocked.floor.notices || floor.register < unlocked.floor.register {
+            return Err(DeviceError::RolledBack);
+        }
+        if floor != unlocked.floor {
+            // The power failed between the two floors of an installation.
+            self.vault.raise_floor(&mut unlocked, floor, &*self.key)?;
         }
         let enrolment = state.enrolment()?;
         let (queue, queue_opened) = Queue::open(&self.places.queue(), &queue_key(&*self.key)?)?;
@@ -212,29 +215,28 @@ impl Device {
             now,
             progress,
         )?;
-        session.lookup = Lookup::open(&self.places.store(), &session.state)?;
-        let mut floor = session.unlocked.floor;
-        for dataset in [Dataset::Notices, Dataset::Register] {
-            let version =
-                session.state.floor(dataset)?.map(|version| (version.epoch, version.version));
-            match dataset {
-                Dataset::Register => floor.register = version,
-                _ => floor.notices = version,
-            }
-        }
+        let floor = state_floor(&session.state)?;
         self.vault.raise_floor(&mut session.unlocked, floor, &*self.key)?;
+        session.lookup = Lookup::open(&self.places.store(), &session.state)?;
         session.log(Event::Install, u32::from(dataset.number()))?;
         Ok(dataset)
     }
 }
 
-fn floor_of(floor: &Floor, dataset: Dataset) -> Option<SnapshotVersion> {
-    let (epoch, version) = match dataset {
-        Dataset::Notices => floor.notices,
-        Dataset::Register => floor.register,
-        Dataset::Anchors => None,
-    }?;
-    Some(SnapshotVersion { epoch, version })
+/// Says in the program's log that a line of the officer's list was not kept.
+fn warn_of_line<E: std::fmt::Display>(kept: Result<(), E>) {
+    if let Err(error) = kept {
+        tracing::warn!(%error, "a line about a record was not kept");
+    }
+}
+
+/// Returns the floor that the state database holds, as the vault binds it.
+fn state_floor(state: &State) -> Result<Floor, StoreError> {
+    let of = |dataset| {
+        let version: Option<SnapshotVersion> = state.floor(dataset)?;
+        Ok::<_, StoreError>(version.map(|version| (version.epoch, version.version)))
+    };
+    Ok(Floor { notices: of(Dataset::Notices)?, register: of(Dataset::Register)? })
 }
 
 /// An unlocked device.
@@ -333,7 +335,7 @@ impl Session {
             .iter()
             .filter(|finding| finding.verdict >= Verdict::Refer)
             .find_map(|finding| finding.basis.as_ref().map(|basis| basis.notice));
-        self.remember(sequence, RecentKind::of_verdict(answer.verdict), notice)?;
+        self.remember(sequence, RecentKind::of_verdict(answer.verdict), notice, None);
         Ok(sequence)
     }
 
@@ -345,10 +347,11 @@ impl Session {
     ) -> Result<u64, DeviceError> {
         let body = encounter::outcome(conclusion, document);
         let sequence = self.append(Event::Outcome, &body)?;
-        self.state.note_outcome(conclusion.check, conclusion.outcome.number())?;
+        let outcome = conclusion.outcome.number();
+        let noted = self.state.note_outcome(conclusion.check, outcome);
+        warn_of_line(noted);
         let notice = (conclusion.notice != 0).then_some(conclusion.notice);
-        self.remember(sequence, RecentKind::Outcome, notice)?;
-        self.state.note_outcome(sequence, conclusion.outcome.number())?;
+        self.remember(sequence, RecentKind::Outcome, notice, Some(outcome));
         Ok(sequence)
     }
 
@@ -401,7 +404,7 @@ impl Session {
 
     fn log(&mut self, event: Event, detail: u32) -> Result<u64, DeviceError> {
         let sequence = self.append(event, &Body::Event { detail })?;
-        self.remember(sequence, RecentKind::of_event(event), None)?;
+        self.remember(sequence, RecentKind::of_event(event), None, None);
         Ok(sequence)
     }
 
@@ -415,15 +418,22 @@ impl Session {
         Ok(self.queue.append(circumstance, body, &self.writer, &*self.key)?)
     }
 
+    /// Keeps a line about a record for the officer's list.
+    ///
+    /// The record is committed by then: a line that fails must not make it look lost, or it would
+    /// be written a second time.
     fn remember(
         &mut self,
         sequence: u64,
         kind: RecentKind,
         notice: Option<u64>,
-    ) -> Result<(), DeviceError> {
-        let recent =
-            Recent { sequence, kind: kind as u8, hour: self.now()?.hour(), notice, outcome: None };
-        Ok(self.state.remember(&recent, KEEP_RECENT_HOURS)?)
+        outcome: Option<u8>,
+    ) {
+        let remembered = self.now().and_then(|now| {
+            let recent = Recent { sequence, kind: kind as u8, hour: now.hour(), notice, outcome };
+            Ok(self.state.remember(&recent, KEEP_RECENT_HOURS)?)
+        });
+        warn_of_line(remembered);
     }
 
     fn now(&self) -> Result<DeviceTime, DeviceError> {

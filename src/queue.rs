@@ -121,6 +121,8 @@ impl Queue {
     fn open_whole(path: &Path, key: &SecretKey) -> Result<Queue, QueueError> {
         let connection = store::open(path, key, Kind::Queue, Access::ReadWrite)?;
         store::state::durable(&connection)?;
+        // The next record stands on the last one: were that unreadable, none could ever be added.
+        last_header(&connection).map_err(|error| store::unreadable(error, Kind::Queue))?;
         Ok(Queue { connection })
     }
 
@@ -211,13 +213,15 @@ impl Queue {
 }
 
 /// Checks a chain of records that begins at number 1: order, hashes, signatures, bodies' hashes.
+///
+/// A body that was erased (empty) breaks nothing. What is missing at the end cannot be seen here.
 pub fn verify_chain(records: &[Record], public_key: &[u8; 33]) -> Result<u64, QueueError> {
     let mut previous = [0; 32];
     for (expected, record) in (1..).zip(records) {
         let header = decode_header(&record.header, expected)?;
         let holds = header.sequence == expected
             && header.previous == previous
-            && header.body_hash == sha256(&record.sealed)
+            && (record.sealed.is_empty() || header.body_hash == sha256(&record.sealed))
             && crate::keys::verifies(
                 public_key,
                 &signing_bytes(Domain::Record, &record.header),
@@ -285,14 +289,14 @@ fn seal(
     Ok(sealed)
 }
 
-fn last_header(connection: &Connection) -> Result<Option<(u64, Vec<u8>)>, QueueError> {
-    Ok(connection
+fn last_header(connection: &Connection) -> rusqlite::Result<Option<(u64, Vec<u8>)>> {
+    connection
         .query_row(
             "SELECT sequence, header FROM record ORDER BY sequence DESC LIMIT 1",
             [],
             |row| Ok((row.get::<_, i64>(0)?.cast_unsigned(), row.get(1)?)),
         )
-        .optional()?)
+        .optional()
 }
 
 fn decode_header(bytes: &[u8], sequence: u64) -> Result<RecordHeader, QueueError> {

@@ -21,6 +21,8 @@ use sync_format::v1::register::{RegisterRow, decode_register};
 pub mod build;
 pub mod keyring;
 pub mod source;
+#[cfg(test)]
+pub(crate) mod testing;
 pub mod verify;
 
 pub use verify::{Trust, verify};
@@ -223,6 +225,12 @@ pub enum Refusal {
         /// How many the root document asks for.
         needed: u8,
     },
+    /// A signature beside the valid ones that is nobody's who may sign, or damaged.
+    #[error("a signature of the {section} is not valid")]
+    StraySignature {
+        /// Which section.
+        section: &'static str,
+    },
     /// The snapshot has passed its end; the installed one may be older and still answers hits.
     #[error("the snapshot has expired")]
     Expired,
@@ -292,6 +300,7 @@ impl Refusal {
             Refusal::RootExpired => "root-expired",
             Refusal::WrongPurpose => "wrong-purpose",
             Refusal::Signatures { .. } => "signatures",
+            Refusal::StraySignature { .. } => "stray-signature",
             Refusal::Expired => "expired",
             Refusal::FromTheFuture => "from-the-future",
             Refusal::WrongEpoch { .. } => "wrong-epoch",
@@ -313,5 +322,159 @@ impl From<LayoutError> for Refusal {
             LayoutError::Io(error) => Refusal::Io(error),
             other => Refusal::NotAPackage(other),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use sync_format::codec;
+
+    use super::testing::{
+        Draft, citizen_row, notices_package, open, read_whole, register_package, trust,
+    };
+    use super::*;
+    use crate::matching::testing::{named, wanted};
+
+    /// Reads a package of notices that was changed in one way, to its end.
+    fn read_changed(change: impl FnOnce(&mut Draft)) -> Result<Vec<Rows>, Refusal> {
+        let mut draft = Draft::notices();
+        change(&mut draft);
+        read_whole(&draft.encode(), &trust())
+    }
+
+    #[track_caller]
+    fn assert_damaged(outcome: Result<Vec<Rows>, Refusal>, index: usize, fault: ChunkFault) {
+        match outcome {
+            Err(Refusal::DamagedChunk { chunk, why }) => assert_eq!((chunk, why), (index, fault)),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_package_of_each_dataset_gives_the_rows_that_were_put_in() {
+        let second = Notice { id: 1_300, ..named("Trần Thị Thử") };
+        let package = notices_package(1, &[wanted(), second.clone()]);
+        let rows = read_whole(&package, &trust()).unwrap();
+        assert!(matches!(&rows[..], [Rows::Notices(rows)] if *rows == [wanted(), second]));
+
+        let package = register_package(1, &[citizen_row()]);
+        let rows = read_whole(&package, &trust()).unwrap();
+        assert!(matches!(&rows[..], [Rows::Register(rows)] if *rows == [citizen_row()]));
+    }
+
+    #[test]
+    fn what_is_signed_is_kept_as_it_was_signed() {
+        let package = notices_package(1, &[wanted()]);
+        let (verified, _) = open(&package, &trust()).unwrap();
+        let snapshot = verified.snapshot();
+        let manifest: Manifest =
+            codec::decode(codec::Kind::Manifest, snapshot.manifest_bytes()).unwrap();
+        assert_eq!(manifest, snapshot.manifest);
+        let inner: InnerManifest =
+            codec::decode(codec::Kind::InnerManifest, snapshot.inner_bytes()).unwrap();
+        assert_eq!(inner, snapshot.inner);
+        assert_eq!(snapshot.purpose, Purpose::Demo);
+    }
+
+    #[test]
+    fn a_chunk_with_another_hash_is_never_decompressed() {
+        // The last byte of the package is the last of its only chunk.
+        for bit in 0..8 {
+            let mut package = Draft::notices().encode();
+            *package.last_mut().unwrap() ^= 1 << bit;
+            assert_damaged(read_whole(&package, &trust()), 0, ChunkFault::Hash);
+        }
+    }
+
+    #[test]
+    fn a_chunk_that_is_cut_off_or_not_listed_is_missing() {
+        let package = Draft::notices().encode();
+        let cut = read_whole(&package[..package.len() - 1], &trust());
+        assert_damaged(cut, 0, ChunkFault::Missing);
+        let (verified, mut rest) = open(&package, &trust()).unwrap();
+        let beyond = verified.read_rows(1, &mut rest).map(|rows| vec![rows]);
+        assert_damaged(beyond, 1, ChunkFault::Missing);
+    }
+
+    #[test]
+    fn a_signed_chunk_that_does_not_decompress_to_its_length_is_refused() {
+        let no_frame = read_changed(|draft| draft.chunks[0] = b"these are no zstd frame".to_vec());
+        assert_damaged(no_frame, 0, ChunkFault::Compression);
+        let bomb = read_changed(|draft| draft.inner.chunks[0].raw_len -= 1);
+        assert_damaged(bomb, 0, ChunkFault::Compression);
+        let short = read_changed(|draft| draft.inner.chunks[0].raw_len += 1);
+        assert_damaged(short, 0, ChunkFault::Compression);
+    }
+
+    #[test]
+    fn rows_that_are_not_those_described_are_refused() {
+        let hash = read_changed(|draft| draft.inner.chunks[0].raw_hash[0] ^= 1);
+        assert_damaged(hash, 0, ChunkFault::RawHash);
+        let garbage = read_changed(|draft| draft.set_chunk(0, b"these are no rows"));
+        assert_damaged(garbage, 0, ChunkFault::Rows);
+        let range = read_changed(|draft| {
+            draft.inner.chunks[0].first += 1;
+            draft.inner.chunks[0].last += 1;
+        });
+        assert_damaged(range, 0, ChunkFault::Range);
+        let count = read_changed(|draft| {
+            draft.inner.chunks[0].rows = 2;
+            draft.inner.chunks[0].last += 1;
+            draft.inner.rows = 2;
+            draft.inner.counts[0].1 = 2;
+        });
+        assert_damaged(count, 0, ChunkFault::Range);
+    }
+
+    #[test]
+    fn register_rows_are_checked_like_notices() {
+        let read = |change: fn(&mut Draft)| {
+            let mut draft = Draft::register();
+            change(&mut draft);
+            read_whole(&draft.encode(), &trust())
+        };
+        let garbage = read(|draft| draft.set_chunk(0, b"these are no rows"));
+        assert_damaged(garbage, 0, ChunkFault::Rows);
+        let range = read(|draft| {
+            draft.inner.chunks[0].first -= 1;
+            draft.inner.chunks[0].last -= 1;
+        });
+        assert_damaged(range, 0, ChunkFault::Range);
+    }
+
+    #[test]
+    fn the_second_chunk_is_named_when_it_is_the_damaged_one() {
+        let (first, second) = (wanted(), Notice { id: 2_000, ..wanted() });
+        let draft = Draft::notices().with_chunks(&[&[first], &[second]]);
+        let mut package = draft.encode();
+        *package.last_mut().unwrap() ^= 0x10;
+        assert_damaged(read_whole(&package, &trust()), 1, ChunkFault::Hash);
+    }
+
+    #[test]
+    fn nothing_follows_the_last_chunk() {
+        let mut package = Draft::notices().encode();
+        package.push(0);
+        let refused = read_whole(&package, &trust());
+        assert!(matches!(refused, Err(Refusal::TrailingBytes)), "{refused:?}");
+    }
+
+    #[test]
+    fn a_reader_that_breaks_is_no_damage_of_the_package() {
+        /// A stick that is pulled out.
+        struct Pulled;
+        impl Read for Pulled {
+            fn read(&mut self, _: &mut [u8]) -> std::io::Result<usize> {
+                Err(std::io::Error::from(std::io::ErrorKind::PermissionDenied))
+            }
+        }
+        let refused = Signed::read(&mut Pulled).map(drop);
+        assert!(matches!(refused, Err(Refusal::Io(_))), "{refused:?}");
+        let package = Draft::notices().encode();
+        let (verified, _) = open(&package, &trust()).unwrap();
+        let refused = verified.read_rows(0, &mut Pulled).map(drop);
+        assert!(matches!(refused, Err(Refusal::Io(_))), "{refused:?}");
+        let refused = verified.expect_end(&mut Pulled);
+        assert!(matches!(refused, Err(Refusal::Io(_))), "{refused:?}");
     }
 }

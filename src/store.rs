@@ -18,6 +18,8 @@ pub mod install;
 pub mod notices;
 pub mod register;
 pub mod state;
+#[cfg(test)]
+pub(crate) mod testing;
 
 /// The databases there are; each has its own schema and mark.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -99,6 +101,9 @@ pub enum StoreError {
     /// Another program holds the database.
     #[error("the database is in use by another program")]
     Busy,
+    /// Another program installed this snapshot or a newer one meanwhile.
+    #[error("a snapshot as new or newer was installed meanwhile")]
+    Overtaken,
     /// The folder or file could not be read or written.
     #[error("the file could not be read or written")]
     Io(#[source] std::io::Error),
@@ -210,7 +215,7 @@ fn create_schema(connection: &Connection, kind: Kind) -> Result<(), StoreError> 
 fn check_schema(connection: &Connection, kind: Kind) -> Result<(), StoreError> {
     let application: i32 = connection
         .query_row("PRAGMA application_id", [], |row| row.get(0))
-        .map_err(|_| StoreError::Unreadable(kind.word()))?;
+        .map_err(|error| unreadable(error, kind))?;
     if application != kind.application_id() {
         return Err(StoreError::Foreign(kind.word()));
     }
@@ -219,6 +224,17 @@ fn check_schema(connection: &Connection, kind: Kind) -> Result<(), StoreError> {
         return Err(StoreError::Newer { kind: kind.word(), found, known: Kind::SCHEMA_VERSION });
     }
     Ok(())
+}
+
+/// Tells a file that no key opens from one that cannot be read just now: whoever moves a damaged
+/// database aside must not do it because another program holds it.
+pub(crate) fn unreadable(error: rusqlite::Error, kind: Kind) -> StoreError {
+    match error.sqlite_error_code() {
+        Some(rusqlite::ErrorCode::NotADatabase | rusqlite::ErrorCode::DatabaseCorrupt) => {
+            StoreError::Unreadable(kind.word())
+        }
+        _ => error.into(),
+    }
 }
 
 /// Fails where the file's first bytes are those of a plain SQLite file.
@@ -332,5 +348,37 @@ mod tests {
         let refused = open(&path, &key(1), Kind::State, Access::ReadWrite);
         assert!(matches!(refused, Err(StoreError::Missing("state"))), "{refused:?}");
         assert!(!path.exists());
+    }
+
+    #[test]
+    fn a_database_that_another_program_holds_is_busy_and_not_damaged() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.db");
+        let holder = open(&path, &key(1), Kind::State, Access::Create).unwrap();
+        holder.execute_batch("BEGIN EXCLUSIVE").unwrap();
+        let refused = open(&path, &key(1), Kind::State, Access::ReadWrite);
+        assert!(matches!(refused, Err(StoreError::Busy)), "{refused:?}");
+        holder.execute_batch("COMMIT").unwrap();
+        assert!(open(&path, &key(1), Kind::State, Access::ReadWrite).is_ok());
+    }
+
+    #[test]
+    fn a_first_page_that_is_damaged_or_cut_off_cannot_be_opened() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.db");
+        drop(open(&path, &key(1), Kind::State, Access::Create).unwrap());
+        let whole = std::fs::read(&path).unwrap();
+        for at in [0, 15, 16, 100, 2_000, 4_095] {
+            let mut damaged = whole.clone();
+            damaged[at] ^= 1;
+            std::fs::write(&path, damaged).unwrap();
+            let refused = open(&path, &key(1), Kind::State, Access::ReadWrite).map(drop);
+            assert!(matches!(refused, Err(StoreError::Unreadable("state"))), "{at}: {refused:?}");
+        }
+        for len in [1, 100, 4_095] {
+            std::fs::write(&path, &whole[..len]).unwrap();
+            let refused = open(&path, &key(1), Kind::State, Access::ReadWrite).map(drop);
+            assert!(matches!(refused, Err(StoreError::Unreadable("state"))), "{len}: {refused:?}");
+        }
     }
 }

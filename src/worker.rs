@@ -59,6 +59,8 @@ pub enum Request {
     Decoded {
         /// The payloads of one frame.
         payloads: Vec<decode::Payload>,
+        /// Number of the scan that the frame was taken for.
+        scan: u64,
         /// When the frame was taken from the slot.
         since: Instant,
     },
@@ -321,6 +323,8 @@ struct CameraSwitch {
 struct SwitchState {
     wanted: Wanted,
     scans: u64,
+    /// The scan that found a code which nobody has looked at yet.
+    found: Option<u64>,
 }
 
 impl CameraSwitch {
@@ -329,16 +333,42 @@ impl CameraSwitch {
         let mut state = self.lock();
         if state.wanted == Wanted::Rest {
             state.scans += 1;
+            state.found = None;
             state.wanted = Wanted::Frames(state.scans);
             self.changed.notify_all();
         }
     }
 
+    /// Ends the scan that is under way; what it has found and nobody has looked at is forgotten.
     fn stop(&self) {
         let mut state = self.lock();
+        state.found = None;
         if state.wanted != Wanted::Quit {
             state.wanted = Wanted::Rest;
         }
+    }
+
+    /// Ends this scan because it found a code, which [`CameraSwitch::claim`] then takes; false where
+    /// it has ended already, so that one card is reported once.
+    fn find(&self, scan: u64) -> bool {
+        let mut state = self.lock();
+        let is_under_way = state.wanted == Wanted::Frames(scan);
+        if is_under_way {
+            state.wanted = Wanted::Rest;
+            state.found = Some(scan);
+        }
+        is_under_way
+    }
+
+    /// Whether what this scan found is still asked for: nobody has stopped, locked or begun another
+    /// scan since.
+    fn claim(&self, scan: u64) -> bool {
+        let mut state = self.lock();
+        let is_asked_for = state.found == Some(scan);
+        if is_asked_for {
+            state.found = None;
+        }
+        is_asked_for
     }
 
     fn quit(&self) {
@@ -346,7 +376,7 @@ impl CameraSwitch {
         self.changed.notify_all();
     }
 
-    /// Ends this scan; false where it has ended already, so that one card is reported once.
+    /// Ends this scan without a code; false where it has ended already.
     fn finish(&self, scan: u64) -> bool {
         let mut state = self.lock();
         let is_under_way = state.wanted == Wanted::Frames(scan);
@@ -397,6 +427,8 @@ fn run_camera(camera: &CameraSwitch, slot: &LatestFrame<Taken>, open: &OpenSourc
                 frames.advance();
             }
             match frames.next_frame() {
+                // Taken for a scan that has ended: it shows a person whom nobody looks at any more.
+                Ok(_) if camera.wanted() != Wanted::Frames(scan) => {}
                 Ok(frame) => {
                     emit(Event::Frame(frame.clone(), origin));
                     slot.put(Taken { frame, scan });
@@ -436,9 +468,9 @@ fn run_decoder(
             if let Some(hint) = decode::hint(&frame) {
                 emit(Event::Hint(hint));
             }
-        } else if camera.finish(scan) {
+        } else if camera.find(scan) {
             camera.advance.store(true, Ordering::SeqCst);
-            if requests.send(Request::Decoded { payloads, since }).is_err() {
+            if requests.send(Request::Decoded { payloads, scan, since }).is_err() {
                 return;
             }
         }
@@ -490,7 +522,11 @@ impl Desk {
             Request::StartScan if self.session.is_some() => self.camera.start(),
             Request::StopScan | Request::StartScan => self.camera.stop(),
             Request::SkipPicture => self.camera.advance.store(true, Ordering::SeqCst),
-            Request::Decoded { payloads, since } => return self.check_payloads(&payloads, since),
+            Request::Decoded { payloads, scan, since } => {
+                if self.camera.claim(scan) {
+                    return self.check_payloads(&payloads, since);
+                }
+            }
             Request::CheckTyped { entry, reason } => return self.check_typed(&entry, reason),
             Request::RecordOutcome { notice, outcome, why } => {
                 self.record_outcome(notice, outcome, why);
@@ -599,6 +635,9 @@ impl Desk {
     }
 
     fn check_typed(&mut self, entry: &TypedEntry, reason: CheckReason) -> Result<(), DeviceError> {
+        if self.session.is_none() {
+            return Ok(());
+        }
         let since = Instant::now();
         match typed::parse(entry) {
             Ok(document) => self.check(document, reason, since),

@@ -1,7 +1,8 @@
 //! The screens of Fieldcheck, as Rust sees them: one window, one global a screen.
 //!
-//! Everything that can be seen stands in the Slint files beside this one; what they show and ask for is listed in
-//! `adapters.slint`. No rule of the product is here: a screen shows what it is told and calls back what was pressed.
+//! Everything that can be seen stands in the Slint files beside this one; what they show and ask
+//! for is listed in `adapters.slint`. No rule of the product is here: a screen shows what it is
+//! told and calls back what was pressed.
 
 /// What the Slint compiler made of the `.slint` files, which carry its documentation.
 mod generated {

@@ -72,7 +72,7 @@ impl NotRead {
 }
 
 /// Where a card is read from.
-pub(super) enum Input<'a> {
+pub(super) enum Given<'a> {
     /// A picture.
     Picture(&'a Path),
     /// A file that holds the payload of a code.
@@ -81,15 +81,15 @@ pub(super) enum Input<'a> {
     StandardInput,
 }
 
-impl Input<'_> {
+impl Given<'_> {
     /// Returns what the command line means by `path`: `-` is standard input, `.txt` a payload.
-    pub(super) fn of(path: &Path) -> Input<'_> {
+    pub(super) fn of(path: &Path) -> Given<'_> {
         if is_standard_input(path) {
-            Input::StandardInput
+            Given::StandardInput
         } else if path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("txt")) {
-            Input::Payload(path)
+            Given::Payload(path)
         } else {
-            Input::Picture(path)
+            Given::Picture(path)
         }
     }
 }
@@ -123,13 +123,13 @@ fn read_frame(path: &Path) -> Result<Frame, CameraError> {
     PictureSource::open(&[PathBuf::from(path)])?.next_frame()
 }
 
-fn decode_input(input: &Input<'_>) -> Result<Decoded, NotRead> {
-    let bytes = match input {
-        Input::Picture(path) => return decode_picture(path),
-        Input::Payload(path) => files::read(path, MAX_PAYLOAD_BYTES)
-            .map_err(|error| not_read(&error))?
-            .to_vec(),
-        Input::StandardInput => {
+fn decode_given(given: &Given<'_>) -> Result<Decoded, NotRead> {
+    let bytes = match given {
+        Given::Picture(path) => return decode_picture(path),
+        Given::Payload(path) => {
+            files::read(path, MAX_PAYLOAD_BYTES).map_err(|error| not_read(&error))?.to_vec()
+        }
+        Given::StandardInput => {
             let mut bytes = Vec::new();
             io::stdin()
                 .lock()
@@ -187,10 +187,10 @@ pub(super) struct Checked {
 /// this file's.
 pub(super) fn check(
     session: &mut Session,
-    input: &Input<'_>,
+    given: &Given<'_>,
     reason: CheckReason,
 ) -> Result<Result<Checked, NotRead>, DeviceError> {
-    let decoded = match decode_input(input) {
+    let decoded = match decode_given(given) {
         Ok(decoded) => decoded,
         Err(why) => return Ok(Err(why)),
     };
@@ -296,9 +296,9 @@ mod tests {
 
     #[test]
     fn names_of_files_say_what_they_hold() {
-        assert!(matches!(Input::of(Path::new("-")), Input::StandardInput));
-        assert!(matches!(Input::of(Path::new("a.TXT")), Input::Payload(_)));
-        assert!(matches!(Input::of(Path::new("a.png")), Input::Picture(_)));
-        assert!(matches!(Input::of(Path::new("txt")), Input::Picture(_)));
+        assert!(matches!(Given::of(Path::new("-")), Given::StandardInput));
+        assert!(matches!(Given::of(Path::new("a.TXT")), Given::Payload(_)));
+        assert!(matches!(Given::of(Path::new("a.png")), Given::Picture(_)));
+        assert!(matches!(Given::of(Path::new("txt")), Given::Picture(_)));
     }
 }

@@ -10,7 +10,7 @@ use clap::builder::{PossibleValuesParser, TypedValueParser as _};
 use serde::Serialize;
 use sync_format::v1::record::CheckReason;
 
-use super::card::{self, Checked, Input, NotRead};
+use super::card::{self, Checked, Given, NotRead};
 use super::time::Utc;
 use super::unlock::{DeviceOptions, is_standard_input};
 use crate::checks::{ListState, Verdict};
@@ -99,7 +99,7 @@ pub(super) fn run(
     let (mut strictest, mut failed) = (Verdict::Clear, false);
     for path in &options.files {
         let file = path.display().to_string();
-        match card::check(&mut session, &Input::of(path), options.reason)? {
+        match card::check(&mut session, &Given::of(path), options.reason)? {
             Ok(checked) => {
                 strictest = strictest.max(checked.answer.verdict);
                 if options.json {

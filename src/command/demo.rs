@@ -20,7 +20,7 @@ use sync_format::v1::package::{Purpose, SnapshotVersion};
 use sync_format::v1::record::CheckReason;
 use zeroize::Zeroizing;
 
-use super::card::{self, Checked, Input, Line, NotRead};
+use super::card::{self, Checked, Given, Line, NotRead};
 use super::files::{self, Readers};
 use super::keys::{self, Keys};
 use super::snapshot::{self, Source};
@@ -173,7 +173,8 @@ impl Place {
             let (csv, path) = (self.source(source), self.package(source));
             let package = snapshot::build_package(source, &csv, terms, &keys, now)?;
             files::write_whole(&path, &package.bytes, false)?;
-            writeln!(out, "package    {}: {} rows", path.display(), package.rows)?;
+            let rows = super::counted(package.rows, "row");
+            writeln!(out, "package    {}: {rows}", path.display())?;
         }
 
         spinner.set_message("enrolling a device");
@@ -281,7 +282,8 @@ fn check_all(
     let mut tally = Tally::default();
     let cards = world.cards();
     tally.check(&mut session, &place.cards(), &cards, "", out)?;
-    writeln!(out, "queue      {} records, their chain holds", session.verify_queue()?)?;
+    let records = super::counted(session.verify_queue()?, "record");
+    writeln!(out, "queue      {records}, the chain holds")?;
     session.log_lock()?;
     drop((session, device));
 
@@ -291,13 +293,7 @@ fn check_all(
     let simulated = Arc::new(FixedClock::at(later));
     let mut session = unlock::open_device(&place.later_device(), simulated)?.unlock(&pin.pin)?;
     let note = format!("  (simulated clock: {MUCH_LATER_DAYS} days later)");
-    tally.check(
-        &mut session,
-        &place.later_cards(),
-        &world.cards_when_list_is_old(),
-        &note,
-        out,
-    )?;
+    tally.check(&mut session, &place.later_cards(), &world.cards_when_list_is_old(), &note, out)?;
     session.log_lock()?;
     drop(session);
 
@@ -316,8 +312,7 @@ impl Tally {
     ) -> anyhow::Result<()> {
         for card in cards {
             let path = folder.join(&card.file);
-            let outcome =
-                card::check(session, &Input::of(&path), CheckReason::DocumentCheck)?;
+            let outcome = card::check(session, &Given::of(&path), CheckReason::DocumentCheck)?;
             match &outcome {
                 Ok(checked) => writeln!(out, "{}{note}", Line(&card.file, checked))?,
                 Err(why) => {

@@ -34,11 +34,8 @@ pub(super) fn make_empty_folder(folder: &Path) -> anyhow::Result<()> {
 /// Writes a file that must not be there yet.
 pub(super) fn write_new(path: &Path, bytes: &[u8], readers: Readers) -> anyhow::Result<()> {
     let write = || -> io::Result<()> {
-        let mut file = OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .mode(mode(readers))
-            .open(path)?;
+        let mut file =
+            OpenOptions::new().write(true).create_new(true).mode(mode(readers)).open(path)?;
         file.write_all(bytes)?;
         file.sync_all()
     };

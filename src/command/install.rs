@@ -1,7 +1,7 @@
 //! `fieldcheckctl install`: verified packages into a device.
 
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::Context as _;
@@ -41,7 +41,7 @@ pub(super) fn run(
 pub(super) fn install(
     device: &mut Device,
     session: &mut Session,
-    package: &PathBuf,
+    package: &Path,
     out: &mut dyn Write,
 ) -> anyhow::Result<()> {
     let bar = progress::bar(0, "installing", "rows");
@@ -60,6 +60,7 @@ pub(super) fn install(
         _ => session.lookup().register(),
     };
     let (manifest, inner) = answers.context("what was installed does not answer")?;
-    writeln!(out, "installed {dataset} {}: {} rows", manifest.version, inner.rows)?;
+    let rows = super::counted(inner.rows, "row");
+    writeln!(out, "installed {dataset} {}: {rows}", manifest.version)?;
     Ok(())
 }

@@ -121,8 +121,8 @@ impl PublicKeys {
     pub(super) fn read(folder: &Path) -> anyhow::Result<PublicKeys> {
         let path = folder.join(ROOT);
         let root_chain = files::read(&path, MAX_FILE_BYTES)?.to_vec();
-        let (root, root_hash) = decode_root(&root_chain)
-            .with_context(|| path.display().to_string())?;
+        let (root, root_hash) =
+            decode_root(&root_chain).with_context(|| path.display().to_string())?;
         let collect_key = *read_key(&folder.join(COLLECT_PUBLIC))?;
         Ok(PublicKeys { root, root_hash, root_chain, collect_key })
     }

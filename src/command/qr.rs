@@ -65,7 +65,8 @@ pub(super) fn run(options: &Options, out: &mut dyn Write) -> anyhow::Result<Exit
         if options.json {
             writeln!(out, "{}", serde_json::to_string(&Line { file, payloads, ms })?)?;
         } else {
-            writeln!(out, "{file}  {} codes  [{ms:.1} ms]", payloads.len())?;
+            let codes = super::counted(payloads.len() as u64, "code");
+            writeln!(out, "{file}  {codes}  [{ms:.1} ms]")?;
             for payload in payloads {
                 match payload {
                     // A code can hold what a terminal would take for a command.

@@ -98,6 +98,7 @@ fn verify(
     let (_device, mut session) = options.device.unlock(clock)?;
     let verified = session.verify_queue();
     session.log_lock()?;
-    writeln!(out, "{} records: numbers, hashes and signatures hold", verified?)?;
+    let records = super::counted(verified?, "record");
+    writeln!(out, "{records}: numbers, hashes and signatures hold")?;
     Ok(())
 }

@@ -109,6 +109,7 @@ pub(super) const EXPIRES_DAYS: u32 = 30;
 
 /// How long a list answers. Chosen: fresh for a day of duty, usable for a week of patrol.
 pub(super) const FRESHNESS: Freshness = Freshness { fresh_hours: 24, usable_hours: 168 };
+const _: () = assert!(FRESHNESS.fresh_hours < FRESHNESS.usable_hours);
 
 pub(super) fn run(command: &Command, clock: &dyn Clock, out: &mut dyn Write) -> anyhow::Result<()> {
     match command {
@@ -144,9 +145,9 @@ fn build(options: &BuildOptions, clock: &dyn Clock, out: &mut dyn Write) -> anyh
     let bytes = package.bytes.len();
     writeln!(
         out,
-        "{}: {} rows, {bytes} bytes, {:.2} bytes a row",
+        "{}: {}, {bytes} bytes, {:.2} bytes a row",
         options.output.display(),
-        package.rows,
+        super::counted(package.rows, "row"),
         bytes as f64 / package.rows.max(1) as f64
     )?;
     Ok(())
@@ -350,7 +351,8 @@ fn write_facts(out: &mut dyn Write, facts: &Facts) -> anyhow::Result<()> {
     let chip = if facts.chip_required { ", chip required" } else { "" };
     let (fresh, usable) = (facts.fresh_hours, facts.usable_hours);
     writeln!(out, "answers    fresh for {fresh} h, usable for {usable} h{chip}")?;
-    writeln!(out, "rows       {} in {} parts, {} bytes", facts.rows, facts.parts, facts.bytes)?;
+    let parts = super::counted(facts.parts as u64, "part");
+    writeln!(out, "rows       {} in {parts}, {} bytes", facts.rows, facts.bytes)?;
     if !facts.regions.is_empty() {
         writeln!(out, "regions    {}", facts.regions.join(" "))?;
     }
@@ -425,10 +427,5 @@ mod tests {
             let help = value.get_help().expect("each has a text").to_string();
             assert_eq!(help, format!("Columns {}", columns.join(", ")));
         }
-    }
-
-    #[test]
-    fn a_list_is_usable_for_longer_than_it_is_fresh() {
-        assert!(FRESHNESS.fresh_hours < FRESHNESS.usable_hours);
     }
 }

@@ -215,3 +215,94 @@ fn package_id(dataset: Dataset, terms: Terms) -> [u8; 16] {
     id.copy_from_slice(&sha256(text.as_bytes())[..16]);
     id
 }
+
+#[cfg(test)]
+mod tests {
+    use sync_format::v1::package::Purpose;
+
+    use super::*;
+    use crate::matching::testing::{named, reported, wanted};
+    use crate::snapshot::Rows;
+    use crate::snapshot::testing::{
+        NOW, citizen_row, keyring, notices_package, open, read_whole, register_package, tag_key,
+        terms, trust,
+    };
+
+    fn row(number: u64) -> RegisterRow {
+        RegisterRow { number, tags: 0 }
+    }
+
+    fn build_register(rows: Vec<RegisterRow>) -> Result<Vec<u8>, BuildError> {
+        let root = keyring().root(Purpose::Demo, 1, NOW.0 + 1).unwrap();
+        let root_chain = keyring().sign_root(root).unwrap();
+        register(rows, &tag_key(), terms(1), &keyring(), root_chain)
+    }
+
+    #[test]
+    fn the_same_rows_and_terms_give_the_same_bytes() {
+        let second = Notice { id: 1_300, ..named("Trần Thị Thử") };
+        let rows = [wanted(), second];
+        assert_eq!(notices_package(4, &rows), notices_package(4, &rows));
+        assert_ne!(notices_package(4, &rows), notices_package(5, &rows));
+        assert_eq!(register_package(4, &[citizen_row()]), register_package(4, &[citizen_row()]));
+    }
+
+    #[test]
+    fn notices_are_counted_by_category() {
+        let lost = Notice { id: 1_300, ..reported(Category::D1, "2026-01-01") };
+        let another = Notice { id: 1_301, ..lost.clone() };
+        let package = notices_package(1, &[wanted(), lost, another]);
+        let (verified, _) = open(&package, &trust()).unwrap();
+        let inner = &verified.snapshot().inner;
+        assert_eq!(inner.counts, [(Category::W1, 1), (Category::D1, 2)]);
+        assert_eq!((inner.rows, &inner.regions[..]), (3, &[][..]), "notices are national");
+    }
+
+    #[test]
+    fn an_empty_list_is_a_list() {
+        let package = notices_package(1, &[]);
+        assert_eq!(read_whole(&package, &trust()).unwrap().len(), 0);
+    }
+
+    #[test]
+    fn a_register_names_its_regions_and_is_cut_into_chunks() {
+        let mut rows: Vec<RegisterRow> =
+            (0..ROWS_PER_CHUNK as u64).map(|at| row(15_000_000_000 + at)).collect();
+        rows.push(row(48_000_000_000));
+        let package = register_package(1, &rows);
+        let (verified, _) = open(&package, &trust()).unwrap();
+        let inner = &verified.snapshot().inner;
+        assert_eq!(inner.regions, [15, 48]);
+        let sizes: Vec<u32> = inner.chunks.iter().map(|chunk| chunk.rows).collect();
+        assert_eq!(sizes, [100_000, 1]);
+        assert_eq!(inner.tag_key.as_ref(), Some(tag_key().expose()));
+        let read = read_whole(&package, &trust()).unwrap();
+        assert!(matches!(&read[1], Rows::Register(last) if *last == rows[ROWS_PER_CHUNK..]));
+    }
+
+    #[test]
+    fn rows_out_of_order_are_refused_inside_a_chunk_and_between_two() {
+        let inside = build_register(vec![row(15_000_000_001), row(15_000_000_000)]);
+        assert!(matches!(inside, Err(BuildError::Rows)), "{inside:?}");
+        let mut rows: Vec<RegisterRow> =
+            (0..ROWS_PER_CHUNK as u64).map(|at| row(15_000_000_000 + at)).collect();
+        rows.push(row(15_000_000_000));
+        let between = build_register(rows);
+        assert!(matches!(between, Err(BuildError::Order)), "{between:?}");
+    }
+
+    #[test]
+    fn a_notice_that_the_law_does_not_provide_for_is_not_built() {
+        let without_basis = Notice { decision: String::new(), ..wanted() };
+        let root_chain = keyring().sign_root(crate::snapshot::testing::root()).unwrap();
+        let refused = notices(&[without_basis], terms(1), &keyring(), root_chain);
+        assert!(matches!(refused, Err(BuildError::Rows)), "{refused:?}");
+    }
+
+    #[test]
+    fn a_snapshot_that_is_over_before_it_begins_is_not_built() {
+        let over = Terms { expires: terms(1).created, ..terms(1) };
+        let refused = notices(&[wanted()], over, &keyring(), Vec::new());
+        assert!(matches!(refused, Err(BuildError::Expiry)), "{refused:?}");
+    }
+}

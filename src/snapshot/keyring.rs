@@ -194,3 +194,82 @@ fn parse_hex(text: &str) -> Option<Zeroizing<[u8; 32]>> {
     }
     Some(key)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_come_back_from_their_text() {
+        let keyring = Keyring::generate().unwrap();
+        let again = Keyring::from_text(&keyring.to_text()).unwrap();
+        let root = |keyring: &Keyring| keyring.root(Purpose::Demo, 1, 9).unwrap();
+        assert_eq!(root(&again), root(&keyring));
+        assert_eq!(*again.to_text(), *keyring.to_text());
+    }
+
+    #[test]
+    fn drawn_keys_differ_and_simulated_ones_are_the_same_at_every_call() {
+        let text = |keyring: &Keyring| keyring.to_text().to_string();
+        let drawn = text(&Keyring::generate().unwrap());
+        assert_ne!(drawn, text(&Keyring::generate().unwrap()));
+        let mut lines: Vec<&str> = drawn.lines().collect();
+        assert_eq!(lines.len(), 6);
+        lines.sort_by_key(|line| line.split_once(' ').map(|(_, key)| key));
+        lines.dedup_by_key(|line| line.split_once(' ').map(|(_, key)| key));
+        assert_eq!(lines.len(), 6, "every key is another");
+        assert_eq!(text(&Keyring::simulated(3)), text(&Keyring::simulated(3)));
+        assert_ne!(text(&Keyring::simulated(3)), text(&Keyring::simulated(4)));
+    }
+
+    #[test]
+    fn a_role_may_have_several_keys_and_all_of_them_sign() {
+        let (first, second) = (Keyring::simulated(1), Keyring::simulated(2));
+        let author = second.to_text();
+        let author = author.lines().find(|line| line.starts_with("notices-author ")).unwrap();
+        let both = Keyring::from_text(&format!("{}{author}\n", first.to_text().as_str())).unwrap();
+        assert_eq!(both.public_keys(Role::NoticesAuthor).len(), 2);
+        assert_eq!(both.sign_manifest(Role::NoticesAuthor, b"manifest").len(), 2);
+        assert_eq!(both.sign_manifest(Role::Register, b"manifest").len(), 1);
+    }
+
+    #[test]
+    fn what_is_no_keyring_is_refused_for_its_reason() {
+        let text = Keyring::simulated(1).to_text();
+        let broken = |line: usize, new: &str| {
+            let mut lines: Vec<&str> = text.lines().collect();
+            lines[line - 1] = new;
+            lines.join("\n")
+        };
+        let line_of = |text: &str| match Keyring::from_text(text) {
+            Err(KeyringError::Line { line }) => Some(line),
+            _ => None,
+        };
+        assert_eq!(line_of(&broken(2, "root")), Some(2));
+        assert_eq!(line_of(&broken(3, &format!("root {}", "0".repeat(63)))), Some(3));
+        assert_eq!(line_of(&broken(4, &format!("notices-author {}", "g".repeat(64)))), Some(4));
+        assert_eq!(line_of(&broken(5, &format!("nobody {}", "0".repeat(64)))), Some(5));
+
+        let without = |word: &str| {
+            let lines: Vec<&str> = text.lines().filter(|line| !line.starts_with(word)).collect();
+            Keyring::from_text(&lines.join("\n"))
+        };
+        assert!(matches!(without("root"), Err(KeyringError::Missing("the root"))));
+        assert!(matches!(without("register"), Err(KeyringError::Missing("register"))));
+    }
+
+    #[test]
+    fn an_author_who_approves_gets_no_root() {
+        let text = Keyring::simulated(1).to_text();
+        let author = text.lines().find(|line| line.starts_with("notices-author ")).unwrap();
+        let both = author.replace("notices-author", "notices-approver");
+        let text = format!("{}{both}\n", text.as_str());
+        let refused = Keyring::from_text(&text).unwrap().root(Purpose::Demo, 1, 9);
+        assert!(matches!(refused, Err(BuildError::Root)), "{refused:?}");
+    }
+
+    #[test]
+    fn keys_do_not_show_themselves() {
+        assert_eq!(format!("{:?}", Keyring::simulated(1)), "Keyring(3 root keys, 3 role keys)");
+    }
+}

@@ -219,12 +219,12 @@ fn parse_notice(row: &Row<'_>) -> Result<Notice, String> {
         id: row.parse("notice", "a whole number above 0")?,
         category: row.parse::<Category>("category", "one of the closed categories")?,
         code: row.cell("code").to_owned(),
-        decision: row.required("decision")?.to_owned(),
-        issuer: row.required("issuer")?.to_owned(),
+        decision: normal_text(row.required("decision")?),
+        issuer: normal_text(row.required("issuer")?),
         decided: row.parse::<Date>("decided", "a date yyyy-mm-dd")?,
         valid_to: row.parse::<Date>("valid_to", "a date yyyy-mm-dd")?,
         action: row.parse::<Action>("action", "one of the closed actions")?,
-        contact: row.cell("contact").to_owned(),
+        contact: normal_text(row.cell("contact")),
         name: normal_text(row.cell("name")),
         aliases: row.list("aliases").map(normal_text).collect(),
         birth: parse_partial_date(row.cell("birth"))?,
@@ -299,4 +299,211 @@ fn parse_sex(cell: &str) -> Result<Option<Sex>, String> {
 fn normal_text(cell: &str) -> String {
     use unicode_normalization::UnicodeNormalization as _;
     cell.nfc().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HEADER: &str = "notice,category,code,decision,issuer,decided,valid_to,action,contact,\
+                          name,aliases,birth,sex,numbers,caution,marks";
+    const WANTED: &str = "7,W1,173,12/QĐ-MẪU,Cơ quan mẫu,2025-06-01,2030-06-01,verify-and-report,\
+                          000,Nguyễn Văn Mẫu,Mẫu Đen;Ba Mẫu,1988-03-02,M,\
+                          cccd:048088999901; cmnd:201 999 901,armed;escape,hình xăm";
+
+    fn notices(lines: &[&str]) -> Result<Vec<Notice>, SourceError> {
+        read_notices(lines.join("\n").as_bytes())
+    }
+
+    /// The one row that was refused.
+    #[track_caller]
+    fn refused(source: Result<Vec<Notice>, SourceError>) -> RefusedRow {
+        match source {
+            Err(SourceError::Rows { mut report, refused: 1, .. }) => report.remove(0),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// The row, with one part of it replaced.
+    fn changed(from: &str, to: &str) -> String {
+        assert!(WANTED.contains(from), "{from}");
+        WANTED.replacen(from, to, 1)
+    }
+
+    #[test]
+    fn every_column_is_read() {
+        let notice = notices(&[HEADER, WANTED]).unwrap().remove(0);
+        assert_eq!((notice.id, notice.category, notice.code.as_str()), (7, Category::W1, "173"));
+        assert_eq!(notice.decision, "12/QĐ-MẪU");
+        assert_eq!(notice.decided.to_string(), "2025-06-01");
+        assert_eq!(notice.valid_to.to_string(), "2030-06-01");
+        assert_eq!(notice.action, Action::VerifyAndReport);
+        assert_eq!(notice.name, "Nguyễn Văn Mẫu");
+        assert_eq!(notice.aliases, ["Mẫu Đen", "Ba Mẫu"]);
+        assert_eq!(notice.birth.full(), Date::new(1988, 3, 2));
+        assert_eq!(notice.sex, Some(Sex::Male));
+        let numbers: Vec<(NumberKind, &str)> =
+            notice.numbers.iter().map(|number| (number.kind, number.text.as_str())).collect();
+        let expected =
+            [(NumberKind::Personal, "048088999901"), (NumberKind::Cmnd, "201999901")];
+        assert_eq!(numbers, expected);
+        assert!(notice.cautions.contains(Caution::Armed));
+        assert!(notice.cautions.contains(Caution::Escape));
+        assert!(!notice.cautions.contains(Caution::Violent));
+        assert_eq!(notice.marks, "hình xăm");
+    }
+
+    #[test]
+    fn columns_stand_in_any_order_and_texts_become_nfc() {
+        let reversed = |line: &str| line.split(',').rev().collect::<Vec<_>>().join(",");
+        let decomposed: String = {
+            use unicode_normalization::UnicodeNormalization as _;
+            WANTED.nfd().collect()
+        };
+        let lines = [format!("\u{feff}{}", reversed(HEADER)), reversed(&decomposed)];
+        let read = notices(&[&lines[0], &lines[1]]).unwrap();
+        assert_eq!(read, notices(&[HEADER, WANTED]).unwrap());
+    }
+
+    #[test]
+    fn rows_come_ascending_by_order_number() {
+        let (late, early) = (changed("7,W1", "9,W1"), changed("7,W1", "3,W1"));
+        let read = notices(&[HEADER, &late, &early, WANTED]).unwrap();
+        assert_eq!(read.iter().map(|notice| notice.id).collect::<Vec<_>>(), [3, 7, 9]);
+    }
+
+    #[test]
+    fn a_column_that_the_law_does_not_provide_for_is_refused() {
+        let with = |column: &str| notices(&[&format!("{HEADER},{column}"), WANTED]);
+        assert!(matches!(with("religion"), Err(SourceError::UnknownColumn(c)) if c == "religion"));
+        assert!(matches!(with("marks"), Err(SourceError::RepeatedColumn(c)) if c == "marks"));
+        let without = notices(&[HEADER.strip_suffix(",marks").unwrap()]);
+        assert!(matches!(without, Err(SourceError::MissingColumn("marks"))));
+    }
+
+    #[test]
+    fn each_bad_cell_is_refused_with_its_line_and_reason() {
+        for (from, to, reason) in [
+            ("7,W1", ",W1", "notice is missing"),
+            ("7,W1", "seven,W1", "notice is not a whole number above 0"),
+            ("W1", "Q9", "category is not one of the closed categories"),
+            ("12/QĐ-MẪU", "", "decision is missing"),
+            ("Cơ quan mẫu", "", "issuer is missing"),
+            ("2025-06-01", "01/06/2025", "decided is not a date yyyy-mm-dd"),
+            ("2030-06-01", "2030-02-30", "valid_to is not a date yyyy-mm-dd"),
+            ("verify-and-report", "arrest", "action is not one of the closed actions"),
+            ("1988-03-02", "1988-3-2", "birth is not a date yyyy-mm-dd, yyyy-mm or yyyy"),
+            ("1988-03-02", "1988-13", "birth is not a date yyyy-mm-dd, yyyy-mm or yyyy"),
+            ("1988-03-02", "0000", "birth is not a date yyyy-mm-dd, yyyy-mm or yyyy"),
+            (",M,", ",X,", "sex is not M, F or empty"),
+            ("cccd:048088999901", "048088999901", "numbers holds a part without its kind"),
+            ("cccd:048088999901", "tax:048088999901", "numbers holds an unknown kind"),
+            (
+                "cmnd:201 999 901",
+                "cccd:048088999901",
+                "numbers holds the same number twice",
+            ),
+            ("armed", "dangerous", "caution holds an unknown word"),
+        ] {
+            let row = refused(notices(&[HEADER, &changed("7,W1", "1,W1"), &changed(from, to)]));
+            assert_eq!((row.line, row.reason.as_str()), (3, reason), "{to:?}");
+        }
+    }
+
+    #[test]
+    fn reasons_repeat_nothing_of_a_person() {
+        let mut reasons = String::new();
+        for (from, to) in [
+            ("cccd:048088999901", "cccd:04808899990"),
+            ("1988-03-02", "1988-99-02"),
+            ("2030-06-01", "2020-06-01"),
+            ("Nguyễn Văn Mẫu", "Nguyễn\u{200b}Văn Mẫu"),
+            (",M,", ",Nguyễn,"),
+        ] {
+            reasons += &refused(notices(&[HEADER, &changed(from, to)])).to_string();
+        }
+        for personal in ["0480889", "1988", "Nguy", "Mẫu", "2019999"] {
+            assert!(!reasons.contains(personal), "{personal} in {reasons}");
+        }
+    }
+
+    #[test]
+    fn an_order_number_stands_once_and_the_other_line_is_named() {
+        let row = refused(notices(&[HEADER, WANTED, WANTED]));
+        assert_eq!(row.to_string(), "line 3: notice number 7 stands on line 2 too");
+    }
+
+    #[test]
+    fn one_bad_row_refuses_them_all_and_the_report_has_an_end() {
+        let bad = changed("W1", "Q9");
+        let mut lines = vec![HEADER, WANTED];
+        lines.extend(std::iter::repeat_n(bad.as_str(), MAX_REPORTED + 5));
+        match notices(&lines) {
+            Err(SourceError::Rows { report, refused, rows }) => {
+                assert_eq!(report.len(), MAX_REPORTED);
+                assert_eq!((refused, rows), (MAX_REPORTED as u64 + 5, MAX_REPORTED as u64 + 6));
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn rows_that_are_no_rows_are_refused_with_their_line() {
+        assert_eq!(refused(notices(&[HEADER, "7,W1"])).reason, "2 cells instead of 16");
+        let latin = [HEADER.as_bytes(), b"\n\xff\xfe,W1"].concat();
+        let row = refused(read_notices(&latin[..]));
+        assert_eq!((row.line, row.reason.as_str()), (2, "the row is not UTF-8 text"));
+        assert!(matches!(notices(&[HEADER]), Err(SourceError::Empty)));
+        assert!(matches!(notices(&[""]), Err(SourceError::MissingColumn("notice"))));
+    }
+
+    #[test]
+    fn a_register_row_is_sealed_with_what_it_knows() {
+        use sync_format::v1::register::Agreement::{Agrees, Differs, NotKnown};
+
+        let key = TagKey::new([7; 32]);
+        let source = "status,number,name,birth,issued\n\
+                      lost,048088999902,,,\n\
+                      valid,048088999901,Nguyễn Văn Mẫu,1988-03-02,2022-05-10\n\
+                      valid,048088999903,Trần Thị Thử,1990,\n";
+        let rows = read_register(source.as_bytes(), &key).unwrap();
+        let numbers: Vec<u64> = rows.iter().map(|row| row.number).collect();
+        assert_eq!(numbers, [48_088_999_901, 48_088_999_902, 48_088_999_903]);
+        assert_eq!(key.name_agrees(rows[0], "NGUYEN VAN MAU"), Agrees);
+        assert_eq!(key.name_agrees(rows[0], "TRAN THI THU"), Differs);
+        let day = |iso: &str| iso.parse::<Date>().unwrap();
+        assert_eq!(key.birth_agrees(rows[0], day("1988-03-02").into()), Agrees);
+        assert_eq!(key.issued_agrees(rows[0], day("2022-05-10")), Agrees);
+        assert_eq!(key.name_agrees(rows[1], "NGUYEN VAN MAU"), NotKnown);
+        assert_eq!(key.status(rows[1]), Ok(Status::Lost));
+        assert_eq!(key.birth_agrees(rows[2], day("1990-01-01").into()), NotKnown);
+    }
+
+    #[test]
+    fn a_bad_register_row_is_refused_with_its_line_and_without_its_number() {
+        let key = TagKey::new([7; 32]);
+        let header = "number,name,birth,issued,status\n";
+        for (row, reason) in [
+            ("048088999901,Mẫu,,,gone", "status is not a known status"),
+            ("04808899990,Mẫu,,,valid", "number is not 12 digits"),
+            (",Mẫu,,,valid", "number is missing"),
+            ("048088999901,123,,,valid", "name has no letter"),
+            ("048088999901,Mẫu,,2022,valid", "issued is not a date yyyy-mm-dd"),
+        ] {
+            let source = format!("{header}048088999909,Mẫu,,,valid\n{row}\n");
+            match read_register(source.as_bytes(), &key) {
+                Err(SourceError::Rows { report, refused: 1, rows: 2 }) => {
+                    assert_eq!(report, [RefusedRow { line: 3, reason: reason.to_owned() }]);
+                }
+                other => panic!("{other:?}"),
+            }
+        }
+        let twice = format!("{header}048088999901,,,,valid\n048088999901,,,,valid\n");
+        match read_register(twice.as_bytes(), &key) {
+            Err(SourceError::Rows { report, .. }) => {
+                assert_eq!(report[0].to_string(), "line 3: this number stands on line 2 too");
+            }
+            other => panic!("{other:?}"),
+        }
+    }
 }

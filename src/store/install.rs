@@ -196,3 +196,353 @@ impl Drop for Partial {
         self.remove();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use sync_format::v1::notice::{Notice, NumberKind};
+
+    use super::*;
+    use crate::keys::SecretKey;
+    use crate::matching::testing::{HIS_NUMBER, birth, named, number, wanted};
+    use crate::snapshot::testing::{
+        Draft, NOW, citizen_row, notices_package, open, register_package, version,
+    };
+    use crate::store::notices::Notices;
+    use crate::store::register::Register;
+    use crate::store::testing::{Store, dump, key, tables};
+
+    /// The notices that answer.
+    fn notices(store: &Store) -> Notices {
+        let active = store.state.active(Dataset::Notices).unwrap().expect("notices");
+        Notices::open(&store.path().join(&active.file), &active.key).unwrap()
+    }
+
+    #[track_caller]
+    fn assert_answers(store: &Store, expected: u64) {
+        let active = store.state.active(Dataset::Notices).unwrap().expect("notices");
+        assert_eq!(active.version, version(expected));
+        assert_eq!(notices(store).get(wanted().id).unwrap(), Some(wanted()));
+    }
+
+    #[test]
+    fn a_package_of_each_dataset_answers_when_it_is_installed() {
+        let mut store = Store::new();
+        let installed = store.install(&notices_package(3, &[wanted()])).unwrap();
+        assert_eq!((installed.version, installed.installed_at), (version(3), NOW));
+        assert_answers(&store, 3);
+        let found = notices(&store).find([HIS_NUMBER], []).unwrap();
+        assert_eq!(found, [wanted()]);
+
+        let installed = store.install(&register_package(5, &[citizen_row()])).unwrap();
+        let register =
+            Register::open(&store.path().join(&installed.file), &installed.key).unwrap();
+        assert_eq!(register.find(48_088_999_901).unwrap(), Some(citizen_row()));
+        assert_eq!(register.find(48_088_999_902).unwrap(), None);
+        assert_eq!(store.files(), ["notices-1-3.db", "register-1-5.db"]);
+    }
+
+    #[test]
+    fn each_file_has_a_key_of_its_own_that_stands_in_the_state_alone() {
+        let mut store = Store::new();
+        let first = store.install(&notices_package(1, &[wanted()])).unwrap();
+        let register = store.install(&register_package(1, &[citizen_row()])).unwrap();
+        let second = store.install(&notices_package(2, &[wanted()])).unwrap();
+        let path = store.path().join(&second.file);
+        for other in [first.key, register.key, key(), SecretKey::new(&[0; 32])] {
+            let refused = Notices::open(&path, &other).map(drop);
+            assert!(matches!(refused, Err(StoreError::Unreadable("notices"))), "{refused:?}");
+        }
+        let bytes = std::fs::read(&path).unwrap();
+        assert!(!bytes.windows(32).any(|window| window == second.key.expose()));
+        let state = std::fs::read(store.folder.path().join("state.db")).unwrap();
+        assert!(!state.windows(32).any(|window| window == second.key.expose()));
+    }
+
+    #[test]
+    fn nothing_of_a_notice_stands_in_the_file_in_the_clear() {
+        let mut store = Store::new();
+        let installed = store.install(&notices_package(1, &[wanted()])).unwrap();
+        let bytes = std::fs::read(store.path().join(&installed.file)).unwrap();
+        for text in [HIS_NUMBER, "Nguy", "NGUYEN VAN MAU", "notice_number", "SQLite format"] {
+            assert!(
+                !bytes.windows(text.len()).any(|window| window == text.as_bytes()),
+                "{text}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_database_holds_what_its_questions_need_and_no_more() {
+        let mut store = Store::new();
+        let person = Notice {
+            aliases: vec!["Mẫu Đen".into()],
+            marks: "hình xăm".into(),
+            numbers: vec![
+                number(NumberKind::Personal, HIS_NUMBER),
+                number(NumberKind::Cancelled, HIS_NUMBER),
+            ],
+            ..wanted()
+        };
+        let notices = store.install(&notices_package(1, &[person])).unwrap();
+        let register = store.install(&register_package(1, &[citizen_row()])).unwrap();
+        let connect = |active: &Active, kind| {
+            let path = store.path().join(&active.file);
+            crate::store::open(&path, &active.key, kind, Access::Read).unwrap()
+        };
+
+        let connection = connect(&notices, Kind::Notices);
+        // sqlite_stat1 and 4 are what ANALYZE keeps of the keys.
+        let own: Vec<String> =
+            tables(&connection).into_iter().filter(|name| !name.starts_with("sqlite_")).collect();
+        assert_eq!(own, ["notice", "notice_name", "notice_number"]);
+        let mut statement = connection.prepare("SELECT name, birth FROM notice_name").unwrap();
+        let names: Vec<(String, u32)> = statement
+            .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))
+            .unwrap()
+            .collect::<Result<_, _>>()
+            .unwrap();
+        let expected =
+            [("MAU DEN".to_owned(), 19_880_302), ("NGUYEN VAN MAU".to_owned(), 19_880_302)];
+        assert_eq!(names, expected);
+        let numbers: u32 = connection
+            .query_row("SELECT count(*) FROM notice_number", [], |row| row.get(0))
+            .unwrap();
+        assert_eq!(numbers, 1, "the same digits twice are asked for once");
+
+        // The register names nobody: no text of the source is in it, and no date.
+        let connection = connect(&register, Kind::Register);
+        let held = dump(&connection);
+        for text in ["NGUYEN", "VAN", "MAU", "Nguy", "1988", "2022"] {
+            assert!(!held.windows(text.len()).any(|window| window == text.as_bytes()), "{text}");
+        }
+        let columns: Vec<String> = {
+            let mut statement =
+                connection.prepare("SELECT name FROM pragma_table_info('register')").unwrap();
+            let names = statement.query_map([], |row| row.get(0)).unwrap();
+            names.collect::<Result<_, _>>().unwrap()
+        };
+        assert_eq!(columns, ["number", "tags"]);
+    }
+
+    #[test]
+    fn the_file_before_is_removed_and_the_other_dataset_stays() {
+        let mut store = Store::new();
+        store.install(&register_package(1, &[citizen_row()])).unwrap();
+        store.install(&notices_package(1, &[wanted()])).unwrap();
+        store.install(&notices_package(2, &[wanted()])).unwrap();
+        assert_eq!(store.files(), ["notices-1-2.db", "register-1-1.db"]);
+        assert_answers(&store, 2);
+    }
+
+    #[test]
+    fn progress_counts_the_rows_of_each_chunk() {
+        let rows: Vec<Notice> = (1..=5).map(|id| Notice { id, ..wanted() }).collect();
+        let package = Draft::notices().with_chunks(&[&rows[..2], &rows[2..4], &rows[4..]]);
+        let package = package.encode();
+        let mut store = Store::new();
+        let trust = store.trust();
+        let (verified, rest) = open(&package, &trust).unwrap();
+        let mut seen = Vec::new();
+        let path = store.path();
+        install(&verified, rest, &path, &mut store.state, NOW, |progress| {
+            seen.push((progress.rows, progress.of_rows));
+            Proceed::Continue
+        })
+        .unwrap();
+        assert_eq!(seen, [(2, 5), (4, 5), (5, 5)]);
+        assert_eq!(notices(&store).count().unwrap(), 5);
+    }
+
+    #[test]
+    fn stopping_after_any_chunk_leaves_everything_as_it_was() {
+        let rows: Vec<Notice> = (1..=3).map(|id| Notice { id, ..wanted() }).collect();
+        for stop_at in 1..=3 {
+            let mut store = Store::new();
+            store.install(&notices_package(1, &[wanted()])).unwrap();
+            let mut draft = Draft::notices().with_chunks(&[&rows[..1], &rows[1..2], &rows[2..]]);
+            draft.manifest.version = version(2);
+            let package = draft.encode();
+            let trust = store.trust();
+            let (verified, rest) = open(&package, &trust).unwrap();
+            let path = store.path();
+            let stopped =
+                install(&verified, rest, &path, &mut store.state, NOW, |progress| {
+                    if progress.rows == stop_at { Proceed::Stop } else { Proceed::Continue }
+                });
+            assert!(matches!(stopped, Err(InstallError::Stopped)), "{stopped:?}");
+            assert_eq!(store.files(), ["notices-1-1.db"]);
+            assert_eq!(store.state.floor(Dataset::Notices).unwrap(), Some(version(1)));
+            assert_answers(&store, 1);
+            // And it can be done again.
+            store.install(&package).unwrap();
+            assert_eq!(notices(&store).count().unwrap(), 3);
+        }
+    }
+
+    #[test]
+    fn a_damaged_package_leaves_nothing_and_what_was_there_answers() {
+        let mut store = Store::new();
+        store.install(&notices_package(1, &[wanted()])).unwrap();
+        let whole = notices_package(2, &[wanted()]);
+        let mut damaged = whole.clone();
+        *damaged.last_mut().unwrap() ^= 1;
+        let longer = [&whole[..], &[0]].concat();
+        for package in [&damaged[..], &whole[..whole.len() - 1], &longer] {
+            let refused = store.install(package);
+            assert!(matches!(refused, Err(InstallError::Refused(_))), "{refused:?}");
+            assert_eq!(store.files(), ["notices-1-1.db"]);
+            assert_answers(&store, 1);
+        }
+    }
+
+    #[test]
+    fn what_an_interrupted_installation_left_is_swept_away() {
+        let mut store = Store::new();
+        store.install(&notices_package(1, &[wanted()])).unwrap();
+        store.install(&register_package(1, &[citizen_row()])).unwrap();
+        for left in [
+            "notices-1-2.db.partial",
+            "notices-1-2.db.partial-journal",
+            "notices-1-1.db.partial",
+            "register-1-9.db",
+            "register-1-9.db-wal",
+        ] {
+            std::fs::write(store.path().join(left), b"half a database").unwrap();
+        }
+        // The same version again: its name is taken by half a file.
+        store.install(&notices_package(2, &[wanted()])).unwrap();
+        assert_eq!(store.files(), ["notices-1-2.db", "register-1-1.db"]);
+        assert_answers(&store, 2);
+    }
+
+    #[test]
+    fn the_floor_rises_with_the_switch_and_stays_after_reopening() {
+        let mut store = Store::new();
+        store.install(&notices_package(4, &[wanted()])).unwrap();
+        let Store { folder, state } = store;
+        drop(state);
+        let state =
+            crate::store::state::State::open(&folder.path().join("state.db"), &key()).unwrap();
+        let mut store = Store { folder, state };
+        assert_eq!(store.state.floor(Dataset::Notices).unwrap(), Some(version(4)));
+        assert_eq!(store.state.floor(Dataset::Register).unwrap(), None);
+        for older in [1, 3, 4] {
+            let refused = store.install(&notices_package(older, &[wanted()]));
+            assert!(
+                matches!(refused, Err(InstallError::Refused(Refusal::NotNewer { .. }))),
+                "{refused:?}"
+            );
+        }
+        assert_answers(&store, 4);
+    }
+
+    #[test]
+    fn the_time_floor_rises_to_the_signed_time_and_never_falls() {
+        let mut store = Store::new();
+        let enrolled_at = store.state.time_floor().unwrap();
+        store.install(&notices_package(1, &[wanted()])).unwrap();
+        let raised = store.state.time_floor().unwrap();
+        assert!(raised > enrolled_at);
+        assert_eq!(raised, NOW.plus_seconds(-3 * 3_600), "when the snapshot was made");
+        let mut draft = Draft::register();
+        draft.manifest.created = NOW.0 - 48 * 3_600;
+        store.install(&draft.encode()).unwrap();
+        assert_eq!(store.state.time_floor().unwrap(), raised);
+    }
+
+    #[test]
+    fn a_package_that_was_overtaken_while_it_was_read_does_not_answer() {
+        let mut store = Store::new();
+        // Both were verified when nothing was installed yet.
+        let trust = store.trust();
+        store.install_trusting(&notices_package(3, &[wanted()]), &trust).unwrap();
+        for late in [2, 3] {
+            let package = notices_package(late, &[named("Trần Thị Thử")]);
+            let refused = store.install_trusting(&package, &trust);
+            assert!(
+                matches!(refused, Err(InstallError::Store(StoreError::Overtaken))),
+                "{refused:?}"
+            );
+            assert_eq!(store.state.floor(Dataset::Notices).unwrap(), Some(version(3)));
+        }
+        assert_answers(&store, 3);
+    }
+
+    #[test]
+    fn a_switch_that_fails_half_way_is_no_switch() {
+        let mut store = Store::new();
+        store.install(&notices_package(1, &[wanted()])).unwrap();
+        // The time floor is raised last: with its table gone, everything before is taken back.
+        store.state_connection().execute_batch("DROP TABLE time_floor").unwrap();
+        let refused = store.install(&notices_package(2, &[wanted()]));
+        assert!(matches!(refused, Err(InstallError::Store(StoreError::Sql(_)))), "{refused:?}");
+        assert_eq!(store.files(), ["notices-1-1.db"]);
+        assert_eq!(store.state.floor(Dataset::Notices).unwrap(), Some(version(1)));
+        assert_answers(&store, 1);
+    }
+
+    #[test]
+    fn a_folder_that_cannot_be_written_changes_nothing() {
+        let mut store = Store::new();
+        store.install(&notices_package(1, &[wanted()])).unwrap();
+        // A folder under the name of the new file: it can be neither swept nor replaced.
+        let obstacle = store.path().join("notices-1-2.db");
+        std::fs::create_dir(&obstacle).unwrap();
+        let refused = store.install(&notices_package(2, &[wanted()]));
+        assert!(matches!(refused, Err(InstallError::Store(StoreError::Io(_)))), "{refused:?}");
+        assert_answers(&store, 1);
+        std::fs::remove_dir(&obstacle).unwrap();
+        store.install(&notices_package(2, &[wanted()])).unwrap();
+        assert_answers(&store, 2);
+    }
+
+    #[test]
+    fn a_probe_finds_rows_that_are_missing() {
+        let mut store = Store::new();
+        let package = register_package(1, &[citizen_row()]);
+        let trust = store.trust();
+        let (verified, _) = open(&package, &trust).unwrap();
+        let path = store.folder.path().join("probed.db");
+        let connection =
+            crate::store::open(&path, &key(), Kind::Register, Access::Create).unwrap();
+        let missing = probe(&path, &key(), &verified);
+        assert!(matches!(missing, Err(InstallError::Probe("a row is missing"))), "{missing:?}");
+        connection
+            .execute_batch("INSERT INTO register VALUES (48088999901, 0), (48088999902, 0)")
+            .unwrap();
+        let more = probe(&path, &key(), &verified);
+        assert!(matches!(more, Err(InstallError::Probe("the rows differ"))), "{more:?}");
+        drop(store.install(&package).unwrap());
+    }
+
+    #[test]
+    fn an_installed_file_is_its_owners_alone() {
+        use std::os::unix::fs::PermissionsExt as _;
+
+        let mut store = Store::new();
+        let installed = store.install(&notices_package(1, &[wanted()])).unwrap();
+        let mode = std::fs::metadata(store.path().join(installed.file)).unwrap().permissions();
+        assert_eq!(mode.mode() & 0o777, 0o600);
+    }
+
+    #[test]
+    fn thousands_of_notices_are_all_found_again() {
+        let rows: Vec<Notice> = (1..=3_000)
+            .map(|id| Notice {
+                id,
+                numbers: vec![number(NumberKind::Personal, &format!("0{}", 48_000_000_000 + id))],
+                ..named(&format!("Nguyễn Văn {}", "A".repeat(1 + id as usize % 40)))
+            })
+            .collect();
+        let mut store = Store::new();
+        store.install(&notices_package(1, &rows)).unwrap();
+        let notices = notices(&store);
+        assert_eq!(notices.count().unwrap(), 3_000);
+        for row in rows.iter().step_by(97) {
+            let found = notices.find([row.numbers[0].text.as_str()], []).unwrap();
+            assert_eq!(found, std::slice::from_ref(row));
+        }
+        let shared = notices.find([], [("NGUYEN VAN A", birth((1988, 3, 2)))]).unwrap();
+        assert_eq!(shared.len(), crate::store::notices::MAX_CANDIDATES);
+    }
+}

@@ -68,8 +68,7 @@ impl Notices {
                 }
             }
         }
-        let mut body =
-            self.connection.prepare_cached("SELECT body FROM notice WHERE id = ?")?;
+        let mut body = self.connection.prepare_cached("SELECT body FROM notice WHERE id = ?")?;
         let mut found = Vec::with_capacity(ids.len());
         for id in ids {
             let bytes: Vec<u8> = body.query_row(params![id], |row| row.get(0))?;
@@ -105,7 +104,8 @@ pub(super) fn insert(connection: &Connection, rows: &[Notice]) -> Result<(), Sto
     let mut notice = connection.prepare_cached("INSERT INTO notice VALUES (?, ?)")?;
     let mut number = connection.prepare_cached("INSERT INTO notice_number VALUES (?, ?)")?;
     // A notice may name the same person twice under names that fold to one.
-    let mut name = connection.prepare_cached("INSERT OR IGNORE INTO notice_name VALUES (?, ?, ?)")?;
+    let mut name =
+        connection.prepare_cached("INSERT OR IGNORE INTO notice_name VALUES (?, ?, ?)")?;
     for row in rows {
         let id = row.id.cast_signed();
         let body = encode_notices(std::slice::from_ref(row))
@@ -156,22 +156,84 @@ fn packed(date: PartialDate) -> u32 {
 
 #[cfg(test)]
 mod tests {
+    use sync_format::v1::notice::Category;
+
     use super::*;
+    use crate::matching::testing::{HIS_NUMBER, named, reported, wanted};
 
     fn birth(year: u16, month: u8, day: u8) -> PartialDate {
         PartialDate::new(year, month, day).unwrap()
     }
 
+    /// A snapshot of these notices, in a folder that goes with it.
+    fn filed(rows: &[Notice]) -> (tempfile::TempDir, Notices) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("notices.db");
+        let key = SecretKey::new(&[1; 32]);
+        let connection = crate::store::open(&path, &key, Kind::Notices, Access::Create).unwrap();
+        insert(&connection, rows).unwrap();
+        drop(connection);
+        (folder, Notices::open(&path, &key).unwrap())
+    }
+
+    fn ids(found: Vec<Notice>) -> Vec<u64> {
+        found.into_iter().map(|notice| notice.id).collect()
+    }
+
+    #[test]
+    fn a_notice_found_in_several_ways_comes_once_and_in_order() {
+        let first = Notice { id: 3, ..wanted() };
+        let second = Notice { id: 2, aliases: vec!["NGUYỄN VĂN MẪU".into()], ..wanted() };
+        let (_folder, notices) = filed(&[second, first]);
+        let his_name = ("NGUYEN VAN MAU", birth(1988, 3, 2));
+        let found = notices.find([HIS_NUMBER, HIS_NUMBER], [his_name, his_name]).unwrap();
+        assert_eq!(ids(found), [2, 3]);
+        assert_eq!(notices.find([], []).unwrap(), []);
+    }
+
+    #[test]
+    fn those_with_the_number_come_however_many_share_the_name() {
+        let namesakes = (1..=100).map(|id| Notice { id, numbers: Vec::new(), ..wanted() });
+        let by_number = Notice { id: 500, ..named("Trần Thị Thử") };
+        let rows: Vec<Notice> = namesakes.chain([by_number]).collect();
+        let (_folder, notices) = filed(&rows);
+        let found = notices.find([HIS_NUMBER], [("NGUYEN VAN MAU", birth(1988, 3, 2))]).unwrap();
+        assert_eq!(found.len(), MAX_CANDIDATES);
+        assert_eq!(found.last().map(|notice| notice.id), Some(500));
+    }
+
+    #[test]
+    fn a_notice_without_a_name_is_found_by_number_alone() {
+        let lost = reported(Category::D1, "2026-01-01");
+        let (_folder, notices) = filed(std::slice::from_ref(&lost));
+        assert_eq!(notices.find([HIS_NUMBER], []).unwrap(), [lost.clone()]);
+        assert_eq!(notices.find([], [("", PartialDate::UNKNOWN)]).unwrap(), []);
+        assert_eq!(notices.get(lost.id).unwrap(), Some(lost));
+        assert_eq!(notices.get(9).unwrap(), None);
+    }
+
+    #[test]
+    fn a_row_that_no_program_wrote_is_damage_and_no_empty_answer() {
+        let (folder, notices) = filed(&[wanted()]);
+        drop(notices);
+        let (path, key) = (folder.path().join("notices.db"), SecretKey::new(&[1; 32]));
+        let connection = crate::store::open(&path, &key, Kind::Notices, Access::ReadWrite).unwrap();
+        connection.execute_batch("UPDATE notice SET body = x'00'").unwrap();
+        drop(connection);
+        let notices = Notices::open(&path, &key).unwrap();
+        let refused = notices.find([HIS_NUMBER], []);
+        assert!(matches!(refused, Err(StoreError::DamagedRow("notices"))), "{refused:?}");
+        let refused = notices.get(wanted().id);
+        assert!(matches!(refused, Err(StoreError::DamagedRow("notices"))), "{refused:?}");
+    }
+
     #[test]
     fn a_date_finds_what_it_can_be_and_a_full_one_no_year_alone() {
-        let stored = [0, 1988_00_00, 1988_03_00, 1988_03_02, 1988_03_31, 1988_12_31, 1989_00_00];
+        let stored = [0, 19880000, 19880300, 19880302, 19880331, 19881231, 19890000];
         for (asked, expected) in [
-            (birth(1988, 3, 2), &[1988_03_00, 1988_03_02][..]),
-            (birth(1988, 3, 0), &[1988_00_00, 1988_03_00, 1988_03_02, 1988_03_31]),
-            (
-                birth(1988, 0, 0),
-                &[1988_00_00, 1988_03_00, 1988_03_02, 1988_03_31, 1988_12_31],
-            ),
+            (birth(1988, 3, 2), &[19880300, 19880302][..]),
+            (birth(1988, 3, 0), &[19880000, 19880300, 19880302, 19880331]),
+            (birth(1988, 0, 0), &[19880000, 19880300, 19880302, 19880331, 19881231]),
             (PartialDate::UNKNOWN, &[0]),
         ] {
             let Compatible { first, last, or } = Compatible::with(asked);

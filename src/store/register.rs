@@ -47,3 +47,28 @@ pub(super) fn insert(connection: &Connection, rows: &[RegisterRow]) -> Result<()
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_row_is_found_by_its_exact_number_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("register.db");
+        let key = SecretKey::new(&[1; 32]);
+        let rows = [7, 48_088_999_901, 999_999_999_999]
+            .map(|number| RegisterRow { number, tags: (number % 1_000) as u32 });
+        let connection =
+            crate::store::open(&path, &key, Kind::Register, Access::Create).unwrap();
+        insert(&connection, &rows).unwrap();
+        drop(connection);
+
+        let register = Register::open(&path, &key).unwrap();
+        assert_eq!(register.count().unwrap(), 3);
+        for row in rows {
+            assert_eq!(register.find(row.number).unwrap(), Some(row));
+            assert_eq!(register.find(row.number - 1).unwrap(), None);
+        }
+    }
+}

@@ -173,7 +173,8 @@ impl State {
 
     /// Makes a snapshot the one that answers, and raises both floors: all in one transaction.
     ///
-    /// `signed_at` is the time in its manifest. Returns the file that answered before.
+    /// `signed_at` is the time in its manifest. Returns the file that answered before. Fails where
+    /// the floor has risen to this version or above it since the package was verified.
     pub fn switch(
         &mut self,
         dataset: Dataset,
@@ -202,10 +203,15 @@ impl State {
                 next.installed_at.0
             ],
         )?;
-        transaction.execute(
-            "INSERT OR REPLACE INTO floor VALUES (?, ?, ?)",
+        let raised = transaction.execute(
+            "INSERT INTO floor VALUES (?, ?, ?)
+             ON CONFLICT DO UPDATE SET epoch = excluded.epoch, version = excluded.version
+             WHERE (excluded.epoch, excluded.version) > (epoch, version)",
             params![dataset.number(), next.version.epoch, next.version.version.cast_signed()],
         )?;
+        if raised == 0 {
+            return Err(StoreError::Overtaken);
+        }
         transaction
             .execute("UPDATE time_floor SET seconds = max(seconds, ?)", params![signed_at.0])?;
         transaction.commit()?;
@@ -214,13 +220,12 @@ impl State {
 
     /// Counts one use of a limited thing in `hour`, or gives `false` where `limit` is reached.
     pub fn use_allowance(&mut self, kind: u8, hour: u32, limit: u32) -> Result<bool, StoreError> {
-        let used = self.used(kind, hour)?;
-        if used >= limit {
+        if self.used(kind, hour)? >= limit {
             return Ok(false);
         }
         // A count that a power cut takes back is no harm; waiting for the disk at every look-up is.
         self.connection.execute_batch("PRAGMA synchronous = NORMAL")?;
-        let counted = count_use(&mut self.connection, kind, hour, used + 1);
+        let counted = count_use(&mut self.connection, kind, hour);
         self.connection.execute_batch("PRAGMA synchronous = FULL")?;
         counted.map(|()| true)
     }
@@ -300,15 +305,18 @@ impl State {
     }
 }
 
-fn count_use(connection: &mut Connection, kind: u8, hour: u32, used: u32) -> Result<(), StoreError> {
+fn count_use(connection: &mut Connection, kind: u8, hour: u32) -> Result<(), StoreError> {
     let transaction =
         connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
+    // Hours to come stay: a clock set back and forth again finds what was used in them.
     transaction
-        .prepare_cached("DELETE FROM allowance WHERE kind = ? AND hour <> ?")?
+        .prepare_cached("DELETE FROM allowance WHERE kind = ? AND hour < ?")?
         .execute(params![kind, hour])?;
     transaction
-        .prepare_cached("INSERT OR REPLACE INTO allowance VALUES (?, ?, ?)")?
-        .execute(params![kind, hour, used])?;
+        .prepare_cached(
+            "INSERT INTO allowance VALUES (?, ?, 1) ON CONFLICT DO UPDATE SET used = used + 1",
+        )?
+        .execute(params![kind, hour])?;
     Ok(transaction.commit()?)
 }
 
@@ -316,4 +324,120 @@ fn count_use(connection: &mut Connection, kind: u8, hour: u32, used: u32) -> Res
 pub(crate) fn durable(connection: &Connection) -> Result<(), StoreError> {
     connection.execute_batch("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;")?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::testing::{Store, enrolment, key};
+
+    const HOUR: u32 = 500_000;
+    const KIND: u8 = 1;
+
+    /// Uses as much as is left in `hour` of a limit of five, and says how much that was.
+    fn use_up(state: &mut State, hour: u32) -> u32 {
+        (0..20).map(|_| u32::from(state.use_allowance(KIND, hour, 5).unwrap())).sum()
+    }
+
+    #[test]
+    fn what_enrolment_gave_comes_back() {
+        let store = Store::new();
+        assert_eq!(store.state.enrolment().unwrap(), enrolment());
+        assert_eq!(store.state.time_floor().unwrap(), enrolment().enrolled_at);
+        assert!(store.state.active(Dataset::Notices).unwrap().is_none());
+        assert_eq!(store.state.floor(Dataset::Notices).unwrap(), None);
+    }
+
+    #[test]
+    fn a_limit_holds_for_an_hour_and_each_kind_by_itself() {
+        let mut store = Store::new();
+        assert_eq!(use_up(&mut store.state, HOUR), 5);
+        assert_eq!(use_up(&mut store.state, HOUR), 0);
+        assert!(store.state.use_allowance(KIND + 1, HOUR, 5).unwrap());
+        assert_eq!(store.state.used(KIND, HOUR).unwrap(), 5);
+        assert_eq!(use_up(&mut store.state, HOUR + 1), 5);
+    }
+
+    #[test]
+    fn a_clock_set_back_gives_no_fresh_allowance() {
+        let mut store = Store::new();
+        assert_eq!(use_up(&mut store.state, HOUR), 5);
+        for earlier in [HOUR - 1, HOUR - 24, 0] {
+            assert_eq!(use_up(&mut store.state, earlier), 0, "{earlier}");
+        }
+        assert_eq!(use_up(&mut store.state, HOUR), 0);
+    }
+
+    #[test]
+    fn a_clock_set_back_and_forth_gives_no_fresh_allowance() {
+        let mut store = Store::new();
+        for _ in 0..4 {
+            assert!(store.state.use_allowance(KIND, HOUR, 5).unwrap());
+        }
+        assert_eq!(use_up(&mut store.state, HOUR - 1), 1);
+        assert_eq!(use_up(&mut store.state, HOUR), 1, "one of five was left in this hour");
+        assert_eq!(use_up(&mut store.state, HOUR - 1), 0);
+        assert_eq!(use_up(&mut store.state, HOUR), 0);
+    }
+
+    #[test]
+    fn hours_gone_by_are_forgotten() {
+        let mut store = Store::new();
+        for hour in 0..10 {
+            use_up(&mut store.state, HOUR + hour);
+        }
+        let rows: u32 = store
+            .state_connection()
+            .query_row("SELECT count(*) FROM allowance", [], |row| row.get(0))
+            .unwrap();
+        assert_eq!(rows, 1);
+    }
+
+    #[test]
+    fn what_was_used_outlives_the_program() {
+        let mut store = Store::new();
+        use_up(&mut store.state, HOUR);
+        let Store { folder, state } = store;
+        drop(state);
+        let mut state = State::open(&folder.path().join("state.db"), &key()).unwrap();
+        assert_eq!(use_up(&mut state, HOUR), 0);
+    }
+
+    #[test]
+    fn lines_come_newest_first_and_are_dropped_after_their_time() {
+        let mut store = Store::new();
+        let line = |sequence, hour| Recent { sequence, kind: 2, hour, notice: None, outcome: None };
+        for (sequence, hour) in [(1, HOUR), (2, HOUR + 1), (3, HOUR + 48)] {
+            store.state.remember(&line(sequence, hour), 48).unwrap();
+        }
+        let numbers = |state: &State, most| -> Vec<u64> {
+            state.recent(most).unwrap().iter().map(|recent| recent.sequence).collect()
+        };
+        assert_eq!(numbers(&store.state, 9), [3, 2, 1]);
+        assert_eq!(numbers(&store.state, 2), [3, 2]);
+        store.state.remember(&line(4, HOUR + 49), 48).unwrap();
+        assert_eq!(numbers(&store.state, 9), [4, 3, 2]);
+
+        store.state.note_outcome(3, 1).unwrap();
+        let outcomes: Vec<Option<u8>> =
+            store.state.recent(9).unwrap().iter().map(|recent| recent.outcome).collect();
+        assert_eq!(outcomes, [None, Some(1), None]);
+    }
+
+    #[test]
+    fn settings_are_kept_and_replaced() {
+        let mut store = Store::new();
+        assert_eq!(store.state.setting("theme").unwrap(), None);
+        store.state.set_setting("theme", "night").unwrap();
+        store.state.set_setting("theme", "light").unwrap();
+        assert_eq!(store.state.setting("theme").unwrap().as_deref(), Some("light"));
+    }
+
+    #[test]
+    fn a_purpose_that_nobody_wrote_is_damage() {
+        let store = Store::new();
+        store.state_connection().execute_batch("UPDATE enrolment SET purpose = 7").unwrap();
+        let refused = store.state.enrolment();
+        assert!(matches!(refused, Err(StoreError::DamagedRow("state"))), "{refused:?}");
+    }
 }

@@ -43,7 +43,8 @@ fn the_demonstration_gets_every_card_right_and_records_every_check() {
 #[test]
 fn private_files_of_the_demonstration_are_their_owners() {
     use std::os::unix::fs::PermissionsExt as _;
-    for file in ["pin.txt", "keys/keyring.txt", "keys/collect.key", "keys/tag.key", "device/device.key"]
+    for file in
+        ["pin.txt", "keys/keyring.txt", "keys/collect.key", "keys/tag.key", "device/device.key"]
     {
         let mode = fs::metadata(world().path(file)).expect(file).permissions().mode() & 0o777;
         assert_eq!(mode, 0o600, "{file}");
@@ -80,9 +81,11 @@ fn a_list_that_is_too_old_gives_not_checked_and_a_match_is_stricter() {
     device.build("notices", &world().path("sources/notices.csv"), 2, &made_long_ago, &package);
     device.installs(&package);
     let [clean, wanted] = ["clean-2021", "wanted-number"].map(card);
-    for (files, expected) in
-        [(&[&clean][..], 30), (&[&clean, &wanted], 20), (&[&wanted, &clean, &card("not-a-card-link")], 1)]
-    {
+    for (files, expected) in [
+        (&[&clean][..], 30),
+        (&[&clean, &wanted], 20),
+        (&[&wanted, &clean, &card("not-a-card-link")], 1),
+    ] {
         let mut check = device.command("check");
         check.args(files);
         let ended = run(&mut check);
@@ -94,7 +97,11 @@ fn a_list_that_is_too_old_gives_not_checked_and_a_match_is_stricter() {
 fn json_has_one_line_a_file_and_nothing_of_the_person() {
     let device = world().a_device();
     let mut check = device.command("check");
-    check.arg("--json").args([card("wanted-number"), card("clean-2024"), card("not-a-card-payment")]);
+    check.arg("--json").args([
+        card("wanted-number"),
+        card("clean-2024"),
+        card("not-a-card-payment"),
+    ]);
     let ended = run(&mut check);
     let lines = json_lines(&ended.out);
     assert_eq!(lines.len(), 3, "{ended:?}");
@@ -309,9 +316,10 @@ fn world() -> &'static World {
 
 /// Returns the picture of the world's card with this name.
 fn card(name: &str) -> PathBuf {
-    let file = world().plan.iter().map(|(file, ..)| file).find(|file| {
-        file.split_once('-').is_some_and(|(_, rest)| rest == format!("{name}.png"))
-    });
+    let file =
+        world().plan.iter().map(|(file, ..)| file).find(|file| {
+            file.split_once('-').is_some_and(|(_, rest)| rest == format!("{name}.png"))
+        });
     world().path("cards").join(file.unwrap_or_else(|| panic!("no card is named {name}")))
 }
 

@@ -1,7 +1,7 @@
 //! The screens without a display: golden pictures, layout, colours, words, and what a touch does.
 //!
-//! `FIELDCHECK_BLESS=1` paints the golden pictures anew. `FIELDCHECK_SCREENS=DIR` writes every screen in every size,
-//! theme and language to DIR.
+//! `FIELDCHECK_BLESS=1` paints the golden pictures anew. `FIELDCHECK_SCREENS=DIR` writes every
+//! screen in every size, theme and language to DIR.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -26,7 +26,7 @@ const THEMES: [ThemeMode; 4] =
     [ThemeMode::Light, ThemeMode::Dark, ThemeMode::Night, ThemeMode::Contrast];
 const LANGUAGES: [Language; 2] = [Language::Vietnamese, Language::English];
 
-// ------------------------------------------------------------------------------------------------ the window --
+// ---- the window ----
 
 /// A window on this thread's own backend, with a clock that stands still.
 fn window() -> AppWindow {
@@ -34,7 +34,6 @@ fn window() -> AppWindow {
         mock_time: true,
         threading: false,
         renderer_name: Some("software".into()),
-        ..Default::default()
     })))
     .expect("one backend a thread");
     let ui = open().expect("the window opens");
@@ -178,7 +177,8 @@ fn trouble(ui: &AppWindow, kind: TroubleKind, proceed: bool) {
     ui.global::<Trouble>().set_can_continue(proceed);
 }
 
-/// Every screen and its main states. The golden pictures are of these, at 480×800 in light and Vietnamese.
+/// Every screen and its main states. The golden pictures are of these, at 480×800 in light and
+/// Vietnamese.
 const CASES: &[Case] = &[
     Case { name: "unlock", set: |ui| unlock(ui, UnlockState::Ready, 4, 0) },
     Case { name: "unlock-waiting", set: |ui| unlock(ui, UnlockState::Waiting, 0, 8) },
@@ -376,7 +376,7 @@ fn case(name: &str) -> &'static Case {
     CASES.iter().find(|case| case.name == name).expect("a case of that name")
 }
 
-// ------------------------------------------------------------------------------------------- golden pictures --
+// ---- golden pictures ----
 
 fn golden(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(format!("{name}.png"))
@@ -438,7 +438,7 @@ fn there_is_no_golden_picture_without_a_case() {
     assert_eq!(kept, cases);
 }
 
-// ---------------------------------------------------------------------------------------------------- layout --
+// ---- layout ----
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 struct Area {
@@ -702,7 +702,8 @@ fn the_longest_name_wraps_and_pushes_nothing_off() {
     );
 }
 
-/// The font's stacked marks rise above its line: cut off, NGUYỄN reads NGUYÊN and another person is looked up.
+/// The font's stacked marks rise above its line: cut off, NGUYỄN reads NGUYÊN and another person
+/// is looked up.
 #[test]
 fn stacked_marks_are_not_cut_off() {
     let ui = window();
@@ -729,7 +730,7 @@ fn name_height(ui: &AppWindow, name: &str) -> f32 {
     text.size().height
 }
 
-// --------------------------------------------------------------------------------------------------- colours --
+// ---- colours ----
 
 fn luminance(color: Color) -> f64 {
     let linear = |channel: u8| {
@@ -750,7 +751,8 @@ fn verdicts_and_text_stand_out_in_every_theme() {
     for mode in THEMES {
         ui.global::<App>().set_theme(mode);
         let theme = ui.global::<Theme>();
-        // Red on black ends at 5.5: night buys dark adaptation, and pays with weight 600 and an inverted MATCH.
+        // Red on black ends at 5.5: night buys dark adaptation, and pays with weight 600 and an
+        // inverted MATCH.
         let night = mode == ThemeMode::Night;
         let (verdict, text, border) = if night { (5.0, 4.4, 3.0) } else { (7.0, 7.0, 3.0) };
         let pairs = [
@@ -796,7 +798,7 @@ fn night_shows_red_alone() {
     }
 }
 
-// ----------------------------------------------------------------------------------------------------- words --
+// ---- words ----
 
 fn sources() -> Vec<(PathBuf, String)> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
@@ -1057,7 +1059,7 @@ fn the_five_answers_have_the_words_of_the_glossary() {
     assert_eq!(words.invoke_action_note(NoticeAction::DenyExit), "Không phải lệnh bắt.");
 }
 
-// ------------------------------------------------------------------------------------------------ what a touch does --
+// ---- what a touch does ----
 
 type Log = Rc<RefCell<Vec<String>>>;
 

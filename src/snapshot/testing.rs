@@ -1,0 +1,232 @@
+//! Packages for the tests of what reads them: whole ones, and ones that are wrong in one way.
+//!
+//! It is noon UTC on 24 November 2026, and one simulated keyring signs everything.
+
+use sync_format::codec::{self, Kind};
+use sync_format::v1::notice::{Notice, encode_notices};
+use sync_format::v1::package::layout::{self, Sections};
+use sync_format::v1::package::{
+    ChunkInfo, ChunkRef, Envelope, Freshness, InnerManifest, Manifest, Purpose, Recipient,
+    Role, Root, Signature, SignedManifest, SnapshotVersion, sha256,
+};
+use sync_format::v1::register::{RegisterRow, Status, TagKey};
+
+use super::build::{self, Terms};
+use super::keyring::Keyring;
+use super::{Refusal, Rows, Signed, Snapshot, Trust, Verified, verify};
+use crate::clock::{DeviceTime, TrustedTime};
+use crate::matching::testing::{birth, day, wanted};
+
+pub(crate) const NOW: DeviceTime = DeviceTime(1_795_521_600);
+pub(crate) const HOUR: i64 = 3_600;
+const EPOCH: u32 = 1;
+
+pub(crate) fn keyring() -> Keyring {
+    Keyring::simulated(1)
+}
+
+/// The root document, good for a year.
+pub(crate) fn root() -> Vec<u8> {
+    keyring().root(Purpose::Demo, EPOCH, NOW.0 + 365 * 24 * HOUR).unwrap()
+}
+
+/// What a newly enrolled device trusts.
+pub(crate) fn trust() -> Trust {
+    Trust {
+        root_hash: sha256(&root()),
+        purpose: Purpose::Demo,
+        notices_floor: None,
+        register_floor: None,
+        time: TrustedTime::new(NOW, NOW),
+    }
+}
+
+pub(crate) fn version(version: u64) -> SnapshotVersion {
+    SnapshotVersion { epoch: EPOCH, version }
+}
+
+/// Made three hours ago, to be installed within a month.
+pub(crate) fn terms(number: u64) -> Terms {
+    Terms {
+        version: version(number),
+        created: NOW.0 - 3 * HOUR,
+        expires: NOW.0 + 30 * 24 * HOUR,
+        freshness: Freshness { fresh_hours: 24, usable_hours: 72 },
+        chip_required: false,
+    }
+}
+
+/// A package of notices, built as headquarters builds it.
+pub(crate) fn notices_package(number: u64, rows: &[Notice]) -> Vec<u8> {
+    let root_chain = keyring().sign_root(root()).unwrap();
+    build::notices(rows, terms(number), &keyring(), root_chain).unwrap()
+}
+
+/// A package of register rows, built as headquarters builds it.
+pub(crate) fn register_package(number: u64, rows: &[RegisterRow]) -> Vec<u8> {
+    let root_chain = keyring().sign_root(root()).unwrap();
+    let rows = rows.iter().copied();
+    build::register(rows, &tag_key(), terms(number), &keyring(), root_chain).unwrap()
+}
+
+pub(crate) fn tag_key() -> TagKey {
+    TagKey::new([7; 32])
+}
+
+/// The row of [`crate::matching::testing::a_citizen`], who is alive and whose card is in force.
+pub(crate) fn citizen_row() -> RegisterRow {
+    tag_key().seal_row(
+        48_088_999_901,
+        Some("NGUYEN VAN MAU"),
+        Some(birth((1988, 3, 2))),
+        Some(day("2022-05-10")),
+        Status::Valid,
+    )
+}
+
+/// Verifies what stands before the chunks; the rest of the package comes with it.
+pub(crate) fn open<'a>(
+    mut package: &'a [u8],
+    trust: &Trust,
+) -> Result<(Verified<Snapshot>, &'a [u8]), Refusal> {
+    let verified = verify(Signed::read(&mut package)?, trust)?;
+    Ok((verified, package))
+}
+
+/// Reads a package to its end, as an installation does.
+pub(crate) fn read_whole(package: &[u8], trust: &Trust) -> Result<Vec<Rows>, Refusal> {
+    let (verified, mut rest) = open(package, trust)?;
+    let chunks = verified.snapshot().manifest.chunks.len();
+    let rows = (0..chunks).map(|index| verified.read_rows(index, &mut rest)).collect();
+    verified.expect_end(&mut rest)?;
+    rows
+}
+
+/// The documents of a package before they are signed, to be changed one at a time.
+///
+/// Hashes and lengths follow from the contents, so that a change is wrong in the one way that it
+/// shows and in no other.
+pub(crate) struct Draft {
+    pub root: Root,
+    pub manifest: Manifest,
+    pub inner: InnerManifest,
+    pub suite: u8,
+    pub recipients: Vec<Recipient>,
+    /// Compressed.
+    pub chunks: Vec<Vec<u8>>,
+    /// Who signs the manifest.
+    pub roles: Vec<Role>,
+}
+
+impl Draft {
+    /// A small list of notices.
+    pub(crate) fn notices() -> Draft {
+        let roles = vec![Role::NoticesAuthor, Role::NoticesApprover];
+        Draft::of(&notices_package(1, &[wanted()]), roles)
+    }
+
+    /// A small register.
+    pub(crate) fn register() -> Draft {
+        Draft::of(&register_package(1, &[citizen_row()]), vec![Role::Register])
+    }
+
+    fn of(package: &[u8], roles: Vec<Role>) -> Draft {
+        let (verified, mut rest) = open(package, &trust()).unwrap();
+        let Snapshot { manifest, inner, .. } = verified.snapshot().clone();
+        let chunks =
+            manifest.chunks.iter().map(|chunk| layout::read_chunk(&mut rest, chunk).unwrap());
+        Draft {
+            root: codec::decode(Kind::Root, &root()).unwrap(),
+            chunks: chunks.collect(),
+            manifest,
+            inner,
+            suite: 0,
+            recipients: Vec::new(),
+            roles,
+        }
+    }
+
+    /// Puts rows into chunks of their own.
+    pub(crate) fn with_chunks(mut self, chunks: &[&[Notice]]) -> Draft {
+        self.chunks.clear();
+        self.inner.chunks.clear();
+        self.inner.rows = chunks.iter().map(|rows| rows.len() as u64).sum();
+        self.inner.counts = vec![(chunks[0][0].category, self.inner.rows as u32)];
+        for rows in chunks {
+            let (first, last) = (rows[0].id, rows[rows.len() - 1].id);
+            let info = ChunkInfo {
+                rows: rows.len() as u32,
+                first,
+                last,
+                raw_len: 0,
+                raw_hash: [0; 32],
+            };
+            self.inner.chunks.push(info);
+            self.chunks.push(Vec::new());
+            self.set_chunk(self.chunks.len() - 1, &encode_notices(rows).unwrap());
+        }
+        self
+    }
+
+    /// Puts other bytes into a chunk, and describes them truly.
+    pub(crate) fn set_chunk(&mut self, index: usize, raw: &[u8]) {
+        self.chunks[index] = layout::compress(raw).unwrap();
+        self.inner.chunks[index].raw_len = raw.len() as u32;
+        self.inner.chunks[index].raw_hash = sha256(raw);
+    }
+
+    /// What a device trusts that was enrolled under this root.
+    pub(crate) fn trust(&self) -> Trust {
+        Trust { root_hash: sha256(&self.root_bytes()), ..trust() }
+    }
+
+    pub(crate) fn root_bytes(&self) -> Vec<u8> {
+        codec::encode(Kind::Root, &self.root).unwrap()
+    }
+
+    pub(crate) fn encode(self) -> Vec<u8> {
+        let (root_chain, roles) =
+            (keyring().sign_root(self.root_bytes()).unwrap(), self.roles.clone());
+        self.encode_signed(root_chain, |manifest| {
+            roles.iter().flat_map(|role| keyring().sign_manifest(*role, manifest)).collect()
+        })
+    }
+
+    pub(crate) fn encode_signed(
+        mut self,
+        root_chain: Vec<u8>,
+        sign: impl FnOnce(&[u8]) -> Vec<Signature>,
+    ) -> Vec<u8> {
+        let envelope = Envelope {
+            suite: self.suite,
+            inner: codec::encode(Kind::InnerManifest, &self.inner).unwrap(),
+            recipients: self.recipients,
+        };
+        let envelope = codec::encode(Kind::Envelope, &envelope).unwrap();
+        self.manifest.envelope_hash = sha256(&envelope);
+        self.manifest.envelope_len = envelope.len() as u32;
+        let chunks = self.chunks.iter();
+        self.manifest.chunks = chunks
+            .map(|chunk| ChunkRef { hash: sha256(chunk), len: chunk.len() as u32 })
+            .collect();
+        let manifest = codec::encode(Kind::Manifest, &self.manifest).unwrap();
+        let signatures = sign(&manifest);
+        let signed = SignedManifest { manifest, signatures };
+        let manifest = codec::encode(Kind::SignedManifest, &signed).unwrap();
+        join(Sections { root_chain, manifest, envelope }, &self.chunks.concat())
+    }
+}
+
+/// Writes a package of these parts, whatever they are.
+pub(crate) fn join(sections: Sections, chunks: &[u8]) -> Vec<u8> {
+    let mut package = Vec::new();
+    layout::write_sections(&mut package, &sections).unwrap();
+    package.extend_from_slice(chunks);
+    package
+}
+
+/// Takes a package apart: its sections, and the bytes of its chunks.
+pub(crate) fn split(mut package: &[u8]) -> (Sections, &[u8]) {
+    let sections = layout::read_sections(&mut package).unwrap();
+    (sections, package)
+}

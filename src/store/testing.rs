@@ -1,0 +1,130 @@
+//! A newly enrolled device's databases, and what is in them, for the tests of the modules that use
+//! them.
+
+use std::path::{Path, PathBuf};
+
+use rusqlite::Connection;
+use rusqlite::types::ValueRef;
+use sync_format::v1::package::{Dataset, Purpose, sha256};
+
+use super::install::{InstallError, Proceed, install};
+use super::state::{Active, Enrolment, State};
+use super::{Access, Kind, open};
+use crate::keys::SecretKey;
+use crate::snapshot::Trust;
+use crate::snapshot::testing::{NOW, root, trust};
+
+/// A folder with a state database and a place for snapshots; it goes when it is dropped.
+pub(crate) struct Store {
+    pub folder: tempfile::TempDir,
+    pub state: State,
+}
+
+impl Store {
+    pub(crate) fn new() -> Store {
+        let folder = tempfile::tempdir().unwrap();
+        let state = State::create(&folder.path().join("state.db"), &key(), &enrolment()).unwrap();
+        Store { folder, state }
+    }
+
+    pub(crate) fn path(&self) -> PathBuf {
+        self.folder.path().join("store")
+    }
+
+    /// What the device trusts now.
+    pub(crate) fn trust(&self) -> Trust {
+        Trust {
+            notices_floor: self.state.floor(Dataset::Notices).unwrap(),
+            register_floor: self.state.floor(Dataset::Register).unwrap(),
+            ..trust()
+        }
+    }
+
+    /// Verifies and installs a package.
+    pub(crate) fn install(&mut self, package: &[u8]) -> Result<Active, InstallError> {
+        let trust = self.trust();
+        self.install_trusting(package, &trust)
+    }
+
+    pub(crate) fn install_trusting(
+        &mut self,
+        package: &[u8],
+        trust: &Trust,
+    ) -> Result<Active, InstallError> {
+        let (verified, rest) = crate::snapshot::testing::open(package, trust)?;
+        let path = self.path();
+        install(&verified, rest, &path, &mut self.state, NOW, |_| Proceed::Continue)
+    }
+
+    /// Another connection to the state database, as another program has it.
+    pub(crate) fn state_connection(&self) -> Connection {
+        let path = self.folder.path().join("state.db");
+        open(&path, &key(), Kind::State, Access::ReadWrite).unwrap()
+    }
+
+    /// The names of the files in the folder of snapshots.
+    pub(crate) fn files(&self) -> Vec<String> {
+        files(&self.path())
+    }
+}
+
+pub(crate) fn key() -> SecretKey {
+    SecretKey::new(&[1; 32])
+}
+
+pub(crate) fn enrolment() -> Enrolment {
+    Enrolment {
+        device: [9; 16],
+        label: "07".to_owned(),
+        unit: 4_107,
+        root_hash: sha256(&root()),
+        purpose: Purpose::Demo,
+        collect_key: [3; 32],
+        enrolled_at: NOW.plus_seconds(-30 * 24 * 3_600),
+    }
+}
+
+/// The names of the files in a folder, sorted; none where there is no folder.
+pub(crate) fn files(folder: &Path) -> Vec<String> {
+    let Ok(entries) = std::fs::read_dir(folder) else { return Vec::new() };
+    let mut names: Vec<String> = entries
+        .map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned())
+        .collect();
+    names.sort();
+    names
+}
+
+/// The tables of a database, in the order of their names.
+pub(crate) fn tables(connection: &Connection) -> Vec<String> {
+    let mut statement = connection
+        .prepare("SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY name")
+        .unwrap();
+    let names = statement.query_map([], |row| row.get(0)).unwrap();
+    names.collect::<Result<_, _>>().unwrap()
+}
+
+/// Everything that a database holds: each value as its bytes, numbers as decimal digits too.
+pub(crate) fn dump(connection: &Connection) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    for table in tables(connection) {
+        let mut statement = connection.prepare(&format!("SELECT * FROM {table}")).unwrap();
+        let columns = statement.column_count();
+        let mut rows = statement.query([]).unwrap();
+        while let Some(row) = rows.next().unwrap() {
+            for column in 0..columns {
+                match row.get_ref(column).unwrap() {
+                    ValueRef::Null => {}
+                    ValueRef::Integer(number) => {
+                        bytes.extend(number.to_be_bytes());
+                        bytes.extend(number.to_le_bytes());
+                        bytes.extend(number.to_string().bytes());
+                    }
+                    ValueRef::Real(number) => bytes.extend(number.to_string().bytes()),
+                    ValueRef::Text(value) | ValueRef::Blob(value) => bytes.extend(value),
+                }
+                bytes.push(0);
+            }
+        }
+    }
+    bytes
+}

@@ -1,0 +1,400 @@
+//! The window as an officer uses it: real buttons, real worker, real device, no display.
+
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::mpsc::{self, Receiver};
+use std::time::{Duration, Instant};
+
+use fieldcheck::camera::FrameSource;
+use fieldcheck::camera::pictures::PictureSource;
+use fieldcheck::clock::{Clock as _, DeviceTime, FixedClock};
+use fieldcheck::device::{self, Device, RecentKind};
+use fieldcheck::document::{Date, Name};
+use fieldcheck::invented::{World, draw};
+use fieldcheck::keys::{ArgonCost, Pin, SimulatedDeviceKey};
+use fieldcheck::snapshot::build::{self, Terms};
+use fieldcheck::snapshot::keyring::Keyring;
+use fieldcheck::store::install::Proceed;
+use fieldcheck::store::state::Enrolment;
+use fieldcheck::view::{Preview, View, preview};
+use fieldcheck::worker::{Event, Worker};
+use fieldcheck_ui as ui;
+use i_slint_backend_testing::{
+    AccessibleRole, ElementHandle, TestingBackend, TestingBackendOptions,
+};
+use slint::ComponentHandle as _;
+use slint::platform::PointerEventButton;
+use sync_format::v1::package::{Freshness, Purpose, SnapshotVersion};
+use sync_format::v1::record::Outcome;
+use sync_format::v1::register::TagKey;
+
+const PIN: [u8; 6] = [4, 0, 2, 9, 1, 3];
+
+/// 2026-11-24, 10:00 in Vietnam.
+const NOW: DeviceTime = DeviceTime(1_795_489_200);
+
+/// Longer than anything here takes on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+fn the_pin() -> Pin {
+    let mut pin = Pin::new();
+    for digit in PIN {
+        assert!(pin.push(digit));
+    }
+    pin
+}
+
+/// A device with both lists of a small invented world, and the pictures of some of its cards.
+struct Duty {
+    folder: tempfile::TempDir,
+    clock: Arc<FixedClock>,
+    pictures: Vec<PathBuf>,
+}
+
+impl Duty {
+    /// Shows the cards whose file names contain one of `cards`, in this order.
+    fn with_cards(cards: &[&str]) -> Duty {
+        let folder = tempfile::tempdir().unwrap();
+        let clock = Arc::new(FixedClock::at(NOW));
+        let world = World::new(7, 40, Date::from_days(NOW.vietnam_day()));
+        let tags = (0..=255_u8)
+            .map(|byte| TagKey::new([byte; 32]))
+            .find(|key| world.shows_every_disagreement(key))
+            .unwrap();
+        let keyring = Keyring::simulated(1);
+        let root = keyring.root(Purpose::Demo, 1, NOW.0 + 86_400).unwrap();
+        let chain = keyring.sign_root(root.clone()).unwrap();
+        let terms = Terms {
+            version: SnapshotVersion { epoch: 1, version: 1 },
+            created: NOW.0 - 3_600,
+            expires: NOW.0 + 86_400,
+            freshness: Freshness { fresh_hours: 24, usable_hours: 168 },
+            chip_required: false,
+        };
+        let rows = world.register().map(|row| {
+            let name = Name::parse(&row.name).map(|name| name.folded());
+            let birth = Some(row.birth).filter(|birth| !birth.is_unknown());
+            tags.seal_row(row.number, name.as_deref(), birth, row.issued, row.status)
+        });
+        let packages = [
+            build::notices(&world.notices(), terms, &keyring, chain.clone()).unwrap(),
+            build::register(rows, &tags, terms, &keyring, chain).unwrap(),
+        ];
+        let enrolment = Enrolment {
+            device: [7; 16],
+            label: "07".to_owned(),
+            unit: 3,
+            root_hash: sync_format::v1::package::sha256(&root),
+            purpose: Purpose::Demo,
+            collect_key: fieldcheck::queue::draw_collect_keys().1,
+            enrolled_at: NOW,
+        };
+        let duty = Duty { folder, clock, pictures: Vec::new() };
+        let key = SimulatedDeviceKey::numbered(7);
+        device::enrol(&duty.data(), &key, &*duty.clock, &enrolment, &the_pin(), ArgonCost::FLOOR)
+            .unwrap();
+        let mut device = duty.device();
+        let mut session = device.unlock(&the_pin()).unwrap();
+        for package in &packages {
+            let path = duty.folder.path().join("package.fcsnap");
+            std::fs::write(&path, package).unwrap();
+            device.install(&mut session, &path, |_| Proceed::Continue).unwrap();
+        }
+        let plan = world.cards();
+        let pictures = cards
+            .iter()
+            .map(|wanted| {
+                let card = plan.iter().find(|card| card.file.contains(wanted)).unwrap();
+                let path = duty.folder.path().join(&card.file);
+                draw::draw_card(card).save(&path).unwrap();
+                path
+            })
+            .collect();
+        Duty { pictures, ..duty }
+    }
+
+    fn data(&self) -> PathBuf {
+        self.folder.path().join("device")
+    }
+
+    fn device(&self) -> Device {
+        let key = Arc::new(SimulatedDeviceKey::numbered(7));
+        Device::open(&self.data(), key, self.clock.clone()).unwrap()
+    }
+
+    /// What the device's list of records says after the window was closed.
+    fn recorded(&self) -> Vec<(RecentKind, Option<Outcome>)> {
+        let session = self.device().unlock(&the_pin()).unwrap();
+        session.verify_queue().unwrap();
+        let mut lines: Vec<_> = session
+            .recent(100)
+            .unwrap()
+            .into_iter()
+            .map(|line| {
+                let outcome = line.outcome.and_then(Outcome::from_number);
+                (RecentKind::from_number(line.kind).unwrap(), outcome)
+            })
+            .collect();
+        lines.reverse();
+        lines
+    }
+}
+
+/// An officer in front of the window.
+struct Officer {
+    view: Rc<View>,
+    messages: Receiver<Message>,
+}
+
+enum Message {
+    Event(Event),
+    Frame(Preview),
+}
+
+impl Officer {
+    fn at(duty: &Duty) -> Officer {
+        slint::platform::set_platform(Box::new(TestingBackend::new(TestingBackendOptions {
+            mock_time: true,
+            threading: false,
+            renderer_name: Some("software".into()),
+            ..Default::default()
+        })))
+        .unwrap();
+        let window = ui::open().unwrap();
+        window.window().set_size(slint::PhysicalSize::new(480, 800));
+        window.show().unwrap();
+        let (send, messages) = mpsc::channel();
+        let pictures = duty.pictures.clone();
+        let worker = Worker::start(
+            duty.device(),
+            Box::new(move || {
+                Ok(Box::new(PictureSource::open(&pictures)?) as Box<dyn FrameSource>)
+            }),
+            Arc::new(move |event| {
+                let message = match event {
+                    Event::Frame(frame, origin) => Message::Frame(preview(&frame, origin, false)),
+                    event => Message::Event(event),
+                };
+                let _ = send.send(message);
+            }),
+        );
+        let officer = Officer { view: View::new(window, worker), messages };
+        officer.waits_for("the tries", |window| window.global::<ui::Unlock>().get_tries_left() > 5);
+        officer
+    }
+
+    fn window(&self) -> &ui::AppWindow {
+        self.view.window()
+    }
+
+    /// Presses the button with this label, as a finger would.
+    fn presses(&self, label: &str) {
+        // Touches in the first moment of a verdict are not meant for it.
+        i_slint_backend_testing::mock_elapsed_time(Duration::from_millis(500));
+        let button = self.button(label).unwrap_or_else(|| panic!("no button {label}"));
+        button.mock_single_click(PointerEventButton::Left);
+        self.lets_pass(Duration::from_millis(1));
+    }
+
+    fn button(&self, label: &str) -> Option<ElementHandle> {
+        ElementHandle::find_by_accessible_label(self.window(), label).find(|element| {
+            matches!(
+                element.accessible_role(),
+                Some(AccessibleRole::Button | AccessibleRole::Checkbox | AccessibleRole::ListItem)
+            )
+        })
+    }
+
+    fn sees(&self, text: &str) -> bool {
+        ElementHandle::find_by_accessible_label(self.window(), text).next().is_some()
+    }
+
+    fn enters(&self, pin: &[u8]) {
+        for digit in pin {
+            self.presses(&digit.to_string());
+        }
+        self.presses("MỞ KHÓA");
+    }
+
+    fn is_at(&self, screen: ui::Screen) -> bool {
+        self.window().global::<ui::App>().get_screen() == screen
+    }
+
+    fn waits_for(&self, what: &str, done: impl Fn(&ui::AppWindow) -> bool) {
+        let since = Instant::now();
+        while !done(self.window()) {
+            assert!(since.elapsed() < PATIENCE, "waited for {what} in vain");
+            self.lets_pass(Duration::from_millis(20));
+        }
+    }
+
+    fn waits_for_screen(&self, screen: ui::Screen) {
+        self.waits_for(&format!("{screen:?}"), |window| {
+            window.global::<ui::App>().get_screen() == screen
+        });
+    }
+
+    fn lets_pass(&self, time: Duration) {
+        while let Ok(message) = self.messages.recv_timeout(time) {
+            match message {
+                Message::Event(event) => self.view.apply(event),
+                Message::Frame(frame) => self.view.apply_preview(frame),
+            }
+        }
+        slint::platform::update_timers_and_animations();
+    }
+
+    fn unlocks(&self) {
+        self.enters(&PIN);
+        self.waits_for_screen(ui::Screen::Home);
+    }
+}
+
+#[test]
+fn an_officer_scans_a_wanted_persons_card_and_records_the_wrong_person() {
+    let duty = Duty::with_cards(&["wanted-number", "clean-2021"]);
+    let officer = Officer::at(&duty);
+    officer.unlocks();
+
+    officer.presses("QUÉT THẺ");
+    officer.waits_for_screen(ui::Screen::Verdict);
+    let verdict = officer.window().global::<ui::VerdictView>();
+    assert_eq!(verdict.get_answer(), ui::VerdictKind::Match);
+    assert!(verdict.get_asks_before_close());
+
+    // "The right person" needs three steps first; "wrong person" needs none.
+    officer.presses("Nhầm người");
+    assert!(officer.is_at(ui::Screen::Outcome));
+    officer.presses("LƯU");
+    officer.waits_for("the commit", |window| {
+        window.global::<ui::Outcome>().get_state() == ui::OutcomeState::Saved
+    });
+    assert!(officer.sees("Đã lưu trên máy"));
+
+    officer.presses("QUÉT TIẾP");
+    officer.waits_for_screen(ui::Screen::Verdict);
+    assert_eq!(verdict.get_answer(), ui::VerdictKind::NotListed);
+    assert_eq!(verdict.get_findings().iter().count(), 0);
+    drop(officer);
+
+    let recorded = duty.recorded();
+    let checks: Vec<_> = recorded
+        .into_iter()
+        .filter(|(kind, _)| {
+            matches!(kind, RecentKind::Match | RecentKind::Outcome | RecentKind::NotListed)
+        })
+        .collect();
+    assert_eq!(
+        checks,
+        [
+            (RecentKind::Match, Some(Outcome::NotThisPerson)),
+            (RecentKind::Outcome, Some(Outcome::NotThisPerson)),
+            (RecentKind::NotListed, None),
+        ]
+    );
+}
+
+#[test]
+fn a_wrong_pin_opens_nothing_and_the_tries_are_counted_down() {
+    let duty = Duty::with_cards(&[]);
+    let officer = Officer::at(&duty);
+    officer.enters(&[1, 1, 2, 2, 3, 4]);
+    let unlock = officer.window().global::<ui::Unlock>();
+    officer.waits_for("the refusal", |window| {
+        window.global::<ui::Unlock>().get_state() == ui::UnlockState::Wrong
+    });
+    assert_eq!(unlock.get_tries_left(), 9);
+    assert_eq!(unlock.get_digits(), 0, "nothing of the PIN stays");
+    assert!(officer.is_at(ui::Screen::Unlock));
+
+    // No way round the pad: a screen that is asked for stays closed.
+    officer.window().global::<ui::App>().invoke_go(ui::Screen::Home);
+    assert!(officer.is_at(ui::Screen::Unlock));
+    officer.unlocks();
+}
+
+#[test]
+fn locking_leaves_nothing_of_the_person_on_the_screens() {
+    let duty = Duty::with_cards(&["wanted-number"]);
+    let officer = Officer::at(&duty);
+    officer.unlocks();
+    officer.presses("QUÉT THẺ");
+    officer.waits_for_screen(ui::Screen::Verdict);
+    let verdict = officer.window().global::<ui::VerdictView>();
+    assert!(!verdict.get_person().name.is_empty());
+
+    officer.window().global::<ui::App>().invoke_lock();
+    assert!(officer.is_at(ui::Screen::Unlock));
+    assert_eq!(verdict.get_person(), ui::PersonLine::default());
+    assert_eq!(verdict.get_notice(), ui::NoticeLine::default());
+    assert_eq!(verdict.get_findings().iter().count(), 0);
+    let scan = officer.window().global::<ui::Scan>();
+    assert!(!scan.get_has_frame());
+    drop(officer);
+    assert!(duty.recorded().iter().any(|(kind, _)| *kind == RecentKind::Lock));
+}
+
+#[test]
+fn a_payment_code_is_named_and_looking_again_goes_on() {
+    let duty = Duty::with_cards(&["payment", "clean-2021"]);
+    let officer = Officer::at(&duty);
+    officer.unlocks();
+    officer.presses("QUÉT THẺ");
+    officer.waits_for("the refusal", |window| {
+        window.global::<ui::Scan>().get_trouble() == ui::NotACard::Payment
+    });
+    officer.presses("QUÉT LẠI");
+    officer.waits_for_screen(ui::Screen::Verdict);
+    let verdict = officer.window().global::<ui::VerdictView>();
+    assert_eq!(verdict.get_answer(), ui::VerdictKind::NotListed);
+}
+
+#[test]
+fn a_typed_number_is_checked_for_a_reason() {
+    let duty = Duty::with_cards(&[]);
+    let officer = Officer::at(&duty);
+    officer.unlocks();
+    officer.presses("Nhập tay");
+    assert!(officer.is_at(ui::Screen::Entry));
+    let entry = officer.window().global::<ui::Entry>();
+    entry.invoke_pick_reason(ui::CheckReason::NoDocument);
+    for digit in "048088999".chars() {
+        entry.invoke_key(digit.to_string().into());
+    }
+    assert_eq!(entry.get_number(), "048 088 999");
+    assert_eq!(entry.get_read_back().year, "1988");
+    for _ in 0..2 {
+        entry.invoke_erase();
+    }
+    officer.presses("TRA CỨU");
+    officer.waits_for("the refusal", |window| {
+        window.global::<ui::Entry>().get_problem() == ui::EntryProblem::NumberTooShort
+    });
+    assert_eq!(entry.get_count(), 5);
+    for digit in "99977".chars() {
+        entry.invoke_key(digit.to_string().into());
+    }
+    officer.presses("TRA CỨU");
+    officer.waits_for_screen(ui::Screen::Verdict);
+    let verdict = officer.window().global::<ui::VerdictView>();
+    assert_eq!(verdict.get_proof(), ui::Proof::Typed);
+    assert_eq!(verdict.get_answer(), ui::VerdictKind::Refer, "the register does not know it");
+    assert_eq!(entry.get_number(), "", "nothing typed stays behind");
+}
+
+#[test]
+fn settings_last_over_a_lock() {
+    let duty = Duty::with_cards(&[]);
+    let officer = Officer::at(&duty);
+    officer.unlocks();
+    let settings = officer.window().global::<ui::Settings>();
+    settings.invoke_set_theme(ui::ThemeMode::Night);
+    settings.invoke_set_language(ui::Language::English);
+    drop(officer);
+    let kept = duty.device().unlock(&the_pin()).unwrap();
+    assert_eq!(kept.state().setting("theme").unwrap().as_deref(), Some("night"));
+    assert_eq!(kept.state().setting("language").unwrap().as_deref(), Some("en"));
+    assert!(duty.clock.real_time() == NOW);
+    assert!(Path::new(&duty.data()).join("queue.db").exists());
+}
