@@ -361,7 +361,7 @@ impl Session {
             check,
             notice: 0,
             outcome: Outcome::Clarified,
-            why: OutcomeWhy::NoAnswer,
+            why: OutcomeWhy::ConfirmedByDocument,
         };
         self.record_outcome(document, conclusion)
     }

@@ -105,3 +105,128 @@ fn record_verdict(verdict: Verdict) -> CheckVerdict {
         Verdict::Match => CheckVerdict::Match,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use sync_format::v1::notice::{Category, Notice, NumberKind};
+
+    use super::*;
+    use crate::checks::testing::facts;
+    use crate::checks::{Facts, NoticeAnswer, RegisterAnswer};
+    use crate::document::Name;
+    use crate::matching::testing::{HIS_NUMBER, a_citizen, birth, reported, wanted};
+    use crate::verdict::decide;
+
+    const HERE: Circumstances = Circumstances {
+        unit: 4_107,
+        channel: Channel::Qr,
+        reason: CheckReason::Patrol,
+    };
+
+    fn answer(notices: Vec<Notice>, register: RegisterAnswer) -> Answer {
+        let document = a_citizen();
+        let notices = NoticeAnswer::Candidates(notices);
+        decide(&Facts { notices, register, ..facts(&document) })
+    }
+
+    fn conclude(outcome: Outcome) -> Conclusion {
+        Conclusion { check: 12, notice: 1_204, outcome, why: OutcomeWhy::ConfirmedByDuty }
+    }
+
+    #[test]
+    fn a_check_without_a_notice_keeps_the_verdict_and_no_reason_for_it() {
+        for (register, verdict) in [
+            (RegisterAnswer::NotLoaded, CheckVerdict::NotListed),
+            (RegisterAnswer::Unknown, CheckVerdict::Refer),
+        ] {
+            let body = check(&answer(Vec::new(), register), HERE);
+            let expected = Body::Cleared {
+                unit: 4_107,
+                channel: Channel::Qr,
+                reason: CheckReason::Patrol,
+                verdict,
+            };
+            assert_eq!(body, expected);
+        }
+    }
+
+    #[test]
+    fn two_people_of_one_verdict_leave_the_same_record() {
+        let mut other = a_citizen();
+        other.name.as_mut().unwrap().value = Name::parse("Trần Thị Thử").unwrap();
+        other.birth.as_mut().unwrap().value = birth((2001, 12, 31));
+        let of = |document: &Document| check(&decide(&facts(document)), HERE);
+        assert_eq!(of(&a_citizen()), of(&other));
+    }
+
+    #[test]
+    fn a_match_and_a_referral_name_their_notices_once_and_in_order() {
+        let wanted_twice = vec![wanted(), Notice { id: 7, ..wanted() }];
+        let body = check(&answer(wanted_twice, RegisterAnswer::NotLoaded), HERE);
+        assert!(
+            matches!(&body, Body::Hit { verdict: CheckVerdict::Match, notices, .. }
+                if *notices == [7, 1_204]),
+            "{body:?}"
+        );
+        let lost = vec![reported(Category::D1, "2025-06-01")];
+        let body = check(&answer(lost, RegisterAnswer::NotLoaded), HERE);
+        assert!(
+            matches!(&body, Body::Hit { verdict: CheckVerdict::Refer, notices, .. }
+                if *notices == [1_204]),
+            "{body:?}"
+        );
+    }
+
+    #[test]
+    fn no_record_names_more_notices_than_it_may() {
+        let many = (1..=40).map(|id| Notice { id, ..wanted() }).collect();
+        let body = check(&answer(many, RegisterAnswer::NotLoaded), HERE);
+        assert_eq!(body.validate(), Ok(()));
+        assert!(matches!(&body, Body::Hit { notices, .. } if notices.len() == 16), "{body:?}");
+    }
+
+    #[test]
+    fn only_a_confirmed_outcome_holds_the_person() {
+        for choice in Outcome::ALL {
+            let body = outcome(conclude(*choice), &a_citizen());
+            assert_eq!(body.validate(), Ok(()), "{choice}");
+            let Body::Outcome { check: 12, notice: 1_204, outcome, person, .. } = body else {
+                panic!("{body:?}");
+            };
+            assert_eq!(outcome, *choice);
+            assert_eq!(person.is_some(), *choice == Outcome::Confirmed, "{choice}");
+        }
+        let Body::Outcome { person: Some(person), .. } =
+            outcome(conclude(Outcome::Confirmed), &a_citizen())
+        else {
+            panic!("a person");
+        };
+        assert_eq!(person.name, "Nguyễn Văn Mẫu");
+        assert_eq!(person.birth, birth((1988, 3, 2)));
+        let number = person.number.unwrap();
+        assert_eq!((number.kind, number.text.as_str()), (NumberKind::Personal, HIS_NUMBER));
+    }
+
+    #[test]
+    fn a_person_of_whom_little_is_known_is_kept_as_far_as_known() {
+        let document = Document { numbers: Vec::new(), name: None, birth: None, ..a_citizen() };
+        let Body::Outcome { person: Some(person), .. } =
+            outcome(conclude(Outcome::Confirmed), &document)
+        else {
+            panic!("a person");
+        };
+        assert!(person.name.is_empty() && person.birth.is_unknown() && person.number.is_none());
+    }
+
+    #[test]
+    fn each_way_of_reading_has_its_channel() {
+        for (source, expected) in [
+            (Source::Qr, Channel::Qr),
+            (Source::Mrz, Channel::Mrz),
+            (Source::Chip, Channel::Chip),
+            (Source::Typed, Channel::Typed),
+        ] {
+            assert_eq!(channel_of(&Document { source, ..a_citizen() }), expected);
+        }
+    }
+}

@@ -237,3 +237,341 @@ impl Lookup {
 fn use_one(state: &mut State, limited: Limited, now: DeviceTime) -> Result<bool, StoreError> {
     state.use_allowance(limited.number(), now.hour(), limited.per_hour())
 }
+
+#[cfg(test)]
+mod tests {
+    use sync_format::v1::notice::{NumberKind, Sex};
+    use sync_format::v1::register::Status;
+    use unicode_normalization::UnicodeNormalization as _;
+
+    use super::*;
+    use crate::checks::ListCondition;
+    use crate::document::typed::{self, TypedEntry};
+    use crate::document::{DocumentNumber, Field, Name, PartialDate};
+    use crate::matching::testing::{
+        HIS_NUMBER, a_citizen, a_cut_name, birth, cmnd, day, named, number, personal, read, wanted,
+    };
+    use crate::snapshot::testing::{
+        NOW, citizen_row, notices_package, register_package, tag_key, version,
+    };
+    use crate::store::testing::{Store, dump};
+
+    /// A device with these notices and, with rows, a register.
+    fn with(notices: &[Notice], register: &[sync_format::v1::register::RegisterRow]) -> Store {
+        let mut store = Store::new();
+        store.install(&notices_package(1, notices)).unwrap();
+        if !register.is_empty() {
+            store.install(&register_package(1, register)).unwrap();
+        }
+        store
+    }
+
+    fn now() -> TrustedTime {
+        TrustedTime::new(NOW, NOW)
+    }
+
+    fn ask(store: &mut Store, document: &Document) -> Result<Answers, LookupError> {
+        ask_at(store, document, now())
+    }
+
+    fn ask_at(
+        store: &mut Store,
+        document: &Document,
+        time: TrustedTime,
+    ) -> Result<Answers, LookupError> {
+        let lookup = Lookup::open(&store.path(), &store.state).unwrap();
+        lookup.ask(document, time, &mut store.state)
+    }
+
+    /// The order numbers of the notices found for `document`.
+    fn found(store: &mut Store, document: &Document) -> Vec<u64> {
+        let answers = ask(store, document).unwrap();
+        answers.notices.candidates().iter().map(|notice| notice.id).collect()
+    }
+
+    /// A document that states a number and nothing that is on file by name.
+    fn bearer(number: Field<DocumentNumber>) -> Document {
+        let name = Some(Field::new(Name::parse("Lê Thị Khác").unwrap(), Source::Qr));
+        Document { numbers: vec![number], name, ..a_citizen() }
+    }
+
+    fn called(name: &str, born: PartialDate) -> Document {
+        let name = Some(Field::new(Name::parse(name).unwrap(), Source::Qr));
+        let birth = Some(Field::new(born, Source::Qr));
+        Document { numbers: vec![personal("001099000001")], name, birth, ..a_citizen() }
+    }
+
+    fn typed_name() -> Document {
+        let entry = TypedEntry {
+            name: "nguyen van mau".into(),
+            birth: "02/03/1988".into(),
+            ..TypedEntry::default()
+        };
+        typed::parse(&entry).unwrap()
+    }
+
+    fn typed_number() -> Document {
+        typed::parse(&TypedEntry { number: HIS_NUMBER.into(), ..TypedEntry::default() }).unwrap()
+    }
+
+    #[test]
+    fn a_notice_is_found_by_every_kind_of_number() {
+        let kinds = [
+            (1, NumberKind::Personal, "048088999911"),
+            (2, NumberKind::Cmnd, "201999911"),
+            (3, NumberKind::Cancelled, "048088999913"),
+            (4, NumberKind::Passport, "B9999911"),
+        ];
+        let notices = kinds.map(|(id, kind, text)| Notice {
+            id,
+            numbers: vec![number(kind, text)],
+            ..named("Trần Thị Thử")
+        });
+        let mut store = with(&notices, &[]);
+        for (id, kind, text) in kinds {
+            assert_eq!(found(&mut store, &bearer(read(kind, text))), [id], "{kind}");
+        }
+        // A number that has been cancelled may stand on an old card as the personal number.
+        assert_eq!(found(&mut store, &bearer(personal("048088999913"))), [3]);
+        assert_eq!(found(&mut store, &bearer(personal("048088999912"))), [0; 0]);
+        // And each of several numbers is asked for.
+        let mut both = bearer(personal("048088999912"));
+        both.numbers.push(cmnd("201999911"));
+        assert_eq!(found(&mut store, &both), [2]);
+    }
+
+    #[test]
+    fn a_notice_is_found_by_full_name_and_birth_however_the_name_is_written() {
+        let notice = Notice {
+            id: 5,
+            numbers: Vec::new(),
+            aliases: vec!["Hoà Thuý Đen".into()],
+            ..named("Nguyễn Thị Hoà")
+        };
+        let mut store = with(&[notice], &[]);
+        let born = birth((1988, 3, 2));
+        let decomposed: String = "Nguyễn Thị Hoà".nfd().collect();
+        for name in [
+            "Nguyễn Thị Hoà",
+            "Nguyễn Thị Hòa",
+            "NGUYỄN THỊ HOÀ",
+            "nguyễn  thị   hoà",
+            "NGUYEN THI HOA",
+            decomposed.as_str(),
+            "Hòa Thúy Đen",
+            "HOA THUY DEN",
+        ] {
+            assert_eq!(found(&mut store, &called(name, born)), [5], "{name}");
+        }
+        for name in ["Nguyễn Thị", "Thị Hoà", "Nguyễn Thị Hoa Mai", "Nguyễn Văn Hoà"] {
+            assert_eq!(found(&mut store, &called(name, born)), [0; 0], "{name}");
+        }
+        for other in [(1988, 3, 3), (1988, 2, 2), (1989, 3, 2)] {
+            let document = called("Nguyễn Thị Hoà", birth(other));
+            assert_eq!(found(&mut store, &document), [0; 0], "{other:?}");
+        }
+    }
+
+    #[test]
+    fn a_common_name_with_a_year_alone_does_not_flood_the_officer() {
+        let year_only = (1..=200).map(|id| Notice {
+            id,
+            birth: birth((1988, 0, 0)),
+            numbers: Vec::new(),
+            ..wanted()
+        });
+        let full = Notice { id: 900, numbers: Vec::new(), ..wanted() };
+        let notices: Vec<Notice> = year_only.chain([full]).collect();
+        let mut store = with(&notices, &[]);
+        let his = called("Nguyễn Văn Mẫu", birth((1988, 3, 2)));
+        assert_eq!(found(&mut store, &his), [900]);
+    }
+
+    #[test]
+    fn a_document_without_name_or_date_is_asked_by_its_numbers() {
+        let mut store = with(&[wanted()], &[]);
+        let nameless = Document { name: None, birth: None, ..a_citizen() };
+        assert_eq!(found(&mut store, &nameless), [wanted().id]);
+        let dateless = Document { birth: None, ..called("Nguyễn Văn Mẫu", PartialDate::UNKNOWN) };
+        assert_eq!(found(&mut store, &dateless), [0; 0]);
+    }
+
+    #[test]
+    fn without_snapshots_nothing_is_said() {
+        let mut store = Store::new();
+        let answers = ask(&mut store, &a_citizen()).unwrap();
+        assert!(matches!(answers.notices, NoticeAnswer::NotLoaded), "{answers:?}");
+        assert_eq!(answers.register, RegisterAnswer::NotLoaded);
+        assert_eq!(answers.list, ListState::None);
+    }
+
+    #[test]
+    fn the_list_tells_its_age_by_the_later_bound_of_the_time() {
+        let mut store = with(&[wanted()], &[]);
+        let answers = ask(&mut store, &a_citizen()).unwrap();
+        let expected = ListState::Loaded {
+            version: version(1),
+            created: NOW.plus_seconds(-3 * 3_600),
+            age_hours: 3,
+            fresh_hours: 24,
+            usable_hours: 72,
+            chip_required: false,
+        };
+        assert_eq!(answers.list, expected);
+        let later = TrustedTime::new(NOW.plus_seconds(100 * 3_600), NOW);
+        let answers = ask_at(&mut store, &a_citizen(), later).unwrap();
+        assert_eq!(answers.list.condition(), ListCondition::TooOld);
+    }
+
+    #[test]
+    fn the_register_agrees_or_differs_field_by_field() {
+        use Agreement::{Agrees, Differs, NotKnown};
+        let mut store = with(&[], &[citizen_row()]);
+        let mut answer = |document: &Document| match ask(&mut store, document).unwrap().register {
+            RegisterAnswer::Row { name, birth, issued, status: Status::Valid } => {
+                [name, birth, issued]
+            }
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(answer(&a_citizen()), [Agrees, Agrees, Agrees]);
+
+        let mut other_name = a_citizen();
+        other_name.name = Some(Field::new(Name::parse("Trần Văn Thử").unwrap(), Source::Qr));
+        assert_eq!(answer(&other_name), [Differs, Agrees, Agrees]);
+        let mut other_birth = a_citizen();
+        other_birth.birth = Some(Field::new(birth((1988, 3, 3)), Source::Qr));
+        assert_eq!(answer(&other_birth), [Agrees, Differs, Agrees]);
+        let mut other_issue = a_citizen();
+        other_issue.issued = Some(Field::new(day("2022-05-11"), Source::Qr));
+        assert_eq!(answer(&other_issue), [Agrees, Agrees, Differs]);
+
+        let bare = Document { name: None, birth: None, issued: None, ..a_citizen() };
+        assert_eq!(answer(&bare), [NotKnown, NotKnown, NotKnown]);
+        let mut cut = a_citizen();
+        cut.name = Some(Field::new(a_cut_name(), Source::Mrz));
+        assert_eq!(answer(&cut), [NotKnown, Agrees, Agrees]);
+        let mut year = a_citizen();
+        year.birth = Some(Field::new(birth((1988, 0, 0)), Source::Qr));
+        assert_eq!(answer(&year), [Agrees, NotKnown, Agrees]);
+    }
+
+    #[test]
+    fn the_register_does_not_compare_what_it_does_not_know() {
+        let bare = tag_key().seal_row(48_088_999_901, None, None, None, Status::Deceased);
+        let mut store = with(&[], &[bare]);
+        let expected = RegisterAnswer::Row {
+            name: Agreement::NotKnown,
+            birth: Agreement::NotKnown,
+            issued: Agreement::NotKnown,
+            status: Status::Deceased,
+        };
+        assert_eq!(ask(&mut store, &a_citizen()).unwrap().register, expected);
+    }
+
+    #[test]
+    fn the_register_is_asked_by_exact_personal_number_in_its_regions() {
+        let mut store = with(&[], &[citizen_row()]);
+        let mut register = |document: &Document| ask(&mut store, document).unwrap().register;
+        let unknown = bearer(personal("048088999902"));
+        assert_eq!(register(&unknown), RegisterAnswer::Unknown);
+        let elsewhere = bearer(personal("001088999901"));
+        assert_eq!(register(&elsewhere), RegisterAnswer::OutOfRegion);
+        for kind in [(NumberKind::Cmnd, "201999901"), (NumberKind::Passport, "B1234567")] {
+            let document = bearer(read(kind.0, kind.1));
+            assert_eq!(register(&document), RegisterAnswer::NotAsked, "{kind:?}");
+        }
+        assert_eq!(register(&typed_name()), RegisterAnswer::NotAsked);
+    }
+
+    #[test]
+    fn beyond_its_limit_the_register_is_silent_and_the_notices_still_answer() {
+        for (document, limited) in
+            [(typed_number(), Limited::TypedNumber), (a_citizen(), Limited::ScannedNumber)]
+        {
+            let mut store = with(&[wanted()], &[citizen_row()]);
+            let lookup = Lookup::open(&store.path(), &store.state).unwrap();
+            let mut ask = |time: TrustedTime| {
+                lookup.ask(&document, time, &mut store.state).unwrap()
+            };
+            for _ in 0..limited.per_hour() {
+                assert!(matches!(ask(now()).register, RegisterAnswer::Row { .. }));
+            }
+            let answers = ask(now());
+            assert_eq!(answers.register, RegisterAnswer::NotAsked, "{limited:?}");
+            assert_eq!(answers.notices.candidates(), [wanted()]);
+            let next_hour = NOW.plus_seconds(3_600);
+            let answers = ask(TrustedTime::new(NOW, next_hour));
+            assert!(matches!(answers.register, RegisterAnswer::Row { .. }), "{limited:?}");
+        }
+    }
+
+    #[test]
+    fn names_are_searched_fifteen_times_an_hour() {
+        let mut store = with(&[wanted()], &[]);
+        let mut search = |time: DeviceTime| {
+            ask_at(&mut store, &typed_name(), TrustedTime::new(DeviceTime(0), time))
+                .map(|answers| answers.notices.candidates().len())
+        };
+        for _ in 0..15 {
+            assert_eq!(search(NOW).unwrap(), 1);
+        }
+        assert!(matches!(search(NOW), Err(LookupError::NoSearchLeft)));
+        for earlier in [-1, -3_600, -30 * 24 * 3_600] {
+            let refused = search(NOW.plus_seconds(earlier));
+            assert!(matches!(refused, Err(LookupError::NoSearchLeft)), "{earlier}");
+        }
+        assert_eq!(search(NOW.plus_seconds(3_600)).unwrap(), 1);
+        assert_eq!(left(&store.state, Limited::NameSearch, NOW.plus_seconds(3_600)).unwrap(), 14);
+    }
+
+    #[test]
+    fn no_name_search_is_used_up_by_cards_and_numbers() {
+        let mut store = with(&[wanted()], &[citizen_row()]);
+        for document in [a_citizen(), typed_number(), bearer(personal(HIS_NUMBER))] {
+            ask(&mut store, &document).unwrap();
+        }
+        assert_eq!(left(&store.state, Limited::NameSearch, NOW).unwrap(), 15);
+        ask(&mut store, &typed_name()).unwrap();
+        assert_eq!(left(&store.state, Limited::NameSearch, NOW).unwrap(), 14);
+        assert_eq!(left(&store.state, Limited::TypedNumber, NOW).unwrap(), 59);
+        assert_eq!(left(&store.state, Limited::ScannedNumber, NOW).unwrap(), 238);
+    }
+
+    #[test]
+    fn nothing_of_what_was_asked_stands_in_the_state_database() {
+        // The snapshot's own bytes are signed statements without names: they may stand there.
+        let mut store = with(&[wanted()], &[citizen_row()]);
+        let entry = TypedEntry {
+            number: "001 099 888 777".into(),
+            name: "Phạm Thị Dò".into(),
+            birth: "17/09/1999".into(),
+            sex: Some(Sex::Female),
+        };
+        ask(&mut store, &typed::parse(&entry).unwrap()).unwrap();
+        let name_only = TypedEntry { number: String::new(), ..entry };
+        ask(&mut store, &typed::parse(&name_only).unwrap()).unwrap();
+        ask(&mut store, &a_citizen()).unwrap();
+        let held = dump(&store.state_connection());
+        for asked in [
+            "Phạm", "PHAM", "Dò", "001099888777", "99888777", "1999", "Nguyễn", "NGUYEN",
+            HIS_NUMBER, "88999901", "19880302", "1988-03-02",
+        ] {
+            assert!(!held.windows(asked.len()).any(|part| part == asked.as_bytes()), "{asked}");
+        }
+    }
+
+    #[test]
+    fn a_snapshot_whose_statements_are_damaged_does_not_answer() {
+        let store = with(&[wanted()], &[citizen_row()]);
+        let break_it = |sql: &str| {
+            store.state_connection().execute_batch(sql).unwrap();
+            Lookup::open(&store.path(), &store.state).map(drop)
+        };
+        let refused = break_it("UPDATE active SET inner = x'00' WHERE dataset = 2");
+        assert!(matches!(refused, Err(StoreError::DamagedRow("register"))), "{refused:?}");
+        let refused = break_it("UPDATE active SET manifest = x'00' WHERE dataset = 1");
+        assert!(matches!(refused, Err(StoreError::DamagedRow("notices"))), "{refused:?}");
+        let refused = break_it("UPDATE active SET file = 'gone.db' WHERE dataset = 1");
+        assert!(matches!(refused, Err(StoreError::Missing("notices"))), "{refused:?}");
+    }
+}

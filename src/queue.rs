@@ -120,9 +120,12 @@ impl Queue {
 
     fn open_whole(path: &Path, key: &SecretKey) -> Result<Queue, QueueError> {
         let connection = store::open(path, key, Kind::Queue, Access::ReadWrite)?;
+        store::keep_log(&connection, true)?;
         store::state::durable(&connection)?;
-        // The next record stands on the last one: were that unreadable, none could ever be added.
-        last_header(&connection).map_err(|error| store::unreadable(error, Kind::Queue))?;
+        // Counting reads every page on which a record begins: behind a damaged one no record could
+        // be shown, sent, or in the worst case ever added.
+        count(&connection).map_err(|error| store::unreadable(error, Kind::Queue))?;
+        store::keep_log(&connection, false)?;
         Ok(Queue { connection })
     }
 
@@ -167,9 +170,7 @@ impl Queue {
 
     /// Returns the number of records that wait.
     pub fn count(&self) -> Result<u64, QueueError> {
-        let count: i64 =
-            self.connection.query_row("SELECT count(*) FROM record", [], |row| row.get(0))?;
-        Ok(count.cast_unsigned())
+        Ok(count(&self.connection)?)
     }
 
     /// Returns the hour of the oldest record that waits.
@@ -289,6 +290,11 @@ fn seal(
     Ok(sealed)
 }
 
+fn count(connection: &Connection) -> rusqlite::Result<u64> {
+    let count: i64 = connection.query_row("SELECT count(*) FROM record", [], |row| row.get(0))?;
+    Ok(count.cast_unsigned())
+}
+
 fn last_header(connection: &Connection) -> rusqlite::Result<Option<(u64, Vec<u8>)>> {
     connection
         .query_row(
@@ -314,5 +320,441 @@ fn free_name(path: &Path) -> PathBuf {
             return name;
         }
         number += 1;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use sync_format::v1::date::PartialDate;
+    use sync_format::v1::record::{
+        Channel, CheckReason, CheckVerdict, Outcome, OutcomeWhy, Person,
+    };
+
+    use super::*;
+    use crate::keys::{SimulatedDeviceKey, queue_key};
+
+    const WHEN: Circumstance = Circumstance {
+        event: Event::Check,
+        hour: 498_756,
+        notices: Some(SnapshotVersion { epoch: 1, version: 3_184 }),
+        register: None,
+    };
+
+    /// A device that appends to a queue in a folder of its own.
+    struct Device {
+        folder: tempfile::TempDir,
+        key: SimulatedDeviceKey,
+        writer: Writer,
+        collect_secret: Zeroizing<[u8; 32]>,
+    }
+
+    impl Device {
+        fn new() -> Device {
+            let (collect_secret, collect_key) = draw_collect_keys();
+            Device {
+                folder: tempfile::tempdir().unwrap(),
+                key: SimulatedDeviceKey::numbered(1),
+                writer: Writer { device: [9; 16], collect_key },
+                collect_secret,
+            }
+        }
+
+        fn path(&self) -> PathBuf {
+            self.folder.path().join("queue.db")
+        }
+
+        fn open(&self) -> (Queue, Opened) {
+            Queue::open(&self.path(), &queue_key(&self.key).unwrap()).unwrap()
+        }
+
+        fn append(&self, queue: &mut Queue, body: &Body) -> u64 {
+            queue.append(WHEN, body, &self.writer, &self.key).unwrap()
+        }
+
+        /// A queue of this many records.
+        fn with_records(&self, count: u32) -> Queue {
+            let (mut queue, _) = self.open();
+            for detail in 1..=count {
+                let sequence = self.append(&mut queue, &Body::Event { detail });
+                assert_eq!(sequence, u64::from(detail));
+            }
+            queue
+        }
+
+        fn files(&self) -> Vec<String> {
+            crate::store::testing::files(self.folder.path())
+        }
+    }
+
+    fn cleared() -> Body {
+        Body::Cleared {
+            unit: 4_107,
+            channel: Channel::Qr,
+            reason: CheckReason::DocumentCheck,
+            verdict: CheckVerdict::NotListed,
+        }
+    }
+
+    fn hit(verdict: CheckVerdict, notices: Vec<u64>) -> Body {
+        Body::Hit {
+            unit: 4_107,
+            channel: Channel::Qr,
+            reason: CheckReason::DocumentCheck,
+            verdict,
+            notices,
+        }
+    }
+
+    #[track_caller]
+    fn assert_broken(records: &[Record], key: &SimulatedDeviceKey, at: u64) {
+        let verified = verify_chain(records, &key.public_key());
+        assert!(matches!(verified, Err(QueueError::Broken(found)) if found == at), "{verified:?}");
+    }
+
+    #[test]
+    fn records_are_numbered_from_one_and_follow_each_other() {
+        let device = Device::new();
+        let queue = device.with_records(5);
+        assert_eq!(queue.count().unwrap(), 5);
+        assert_eq!(queue.verify(&device.key.public_key()).unwrap(), 5);
+        assert_eq!(queue.oldest_hour().unwrap(), Some(WHEN.hour));
+        let newest: Vec<u64> =
+            queue.headers(2).unwrap().iter().map(|header| header.sequence).collect();
+        assert_eq!(newest, [5, 4]);
+        drop(queue);
+        // The next program goes on where this one stopped.
+        let (mut queue, opened) = device.open();
+        assert_eq!(opened, Opened::Whole);
+        assert_eq!(device.append(&mut queue, &cleared()), 6);
+        assert_eq!(queue.verify(&device.key.public_key()).unwrap(), 6);
+    }
+
+    #[test]
+    fn an_empty_queue_holds() {
+        let device = Device::new();
+        let (queue, opened) = device.open();
+        assert_eq!(opened, Opened::Whole);
+        assert_eq!(queue.verify(&device.key.public_key()).unwrap(), 0);
+        assert_eq!((queue.count().unwrap(), queue.oldest_hour().unwrap()), (0, None));
+    }
+
+    #[test]
+    fn headquarters_reads_what_was_written_and_nobody_else() {
+        let device = Device::new();
+        let (mut queue, _) = device.open();
+        let person = Person {
+            name: "Nguyễn Văn Mẫu".into(),
+            birth: PartialDate::new(1988, 3, 2).unwrap(),
+            number: None,
+        };
+        let bodies = [
+            cleared(),
+            hit(CheckVerdict::Match, vec![7, 1_204]),
+            Body::Outcome {
+                check: 2,
+                notice: 7,
+                outcome: Outcome::Confirmed,
+                why: OutcomeWhy::ConfirmedByDuty,
+                person: Some(person),
+            },
+            Body::Event { detail: 3 },
+        ];
+        for body in &bodies {
+            device.append(&mut queue, body);
+        }
+        let records = queue.records().unwrap();
+        for (record, body) in records.iter().zip(&bodies) {
+            assert_eq!(unseal(record, &device.collect_secret).unwrap(), *body);
+        }
+        let (other_secret, _) = draw_collect_keys();
+        let refused = unseal(&records[0], &other_secret);
+        assert!(matches!(refused, Err(QueueError::Seal)), "{refused:?}");
+    }
+
+    #[test]
+    fn a_body_belongs_to_its_header() {
+        let device = Device::new();
+        let records = device.with_records(2).records().unwrap();
+        let other = Record { header: records[1].header.clone(), ..records[0].clone() };
+        let refused = unseal(&other, &device.collect_secret);
+        assert!(matches!(refused, Err(QueueError::Seal)), "{refused:?}");
+        for sealed in [Vec::new(), records[0].sealed[..31].to_vec()] {
+            let refused = unseal(&Record { sealed, ..records[0].clone() }, &device.collect_secret);
+            assert!(matches!(refused, Err(QueueError::Format)), "{refused:?}");
+        }
+        let mut changed = records[0].clone();
+        *changed.sealed.last_mut().unwrap() ^= 1;
+        let refused = unseal(&changed, &device.collect_secret);
+        assert!(matches!(refused, Err(QueueError::Seal)), "{refused:?}");
+    }
+
+    #[test]
+    fn neither_size_nor_header_tells_a_match() {
+        let device = Device::new();
+        let (mut queue, _) = device.open();
+        for body in [
+            cleared(),
+            hit(CheckVerdict::Refer, vec![1]),
+            hit(CheckVerdict::Match, (1..=16).map(|at| u64::MAX - 16 + at).collect()),
+        ] {
+            device.append(&mut queue, &body);
+        }
+        let records = queue.records().unwrap();
+        let lengths: Vec<usize> = records.iter().map(|record| record.sealed.len()).collect();
+        // Encapsulated key, body of 256 bytes, tag.
+        assert_eq!(lengths, [32 + 256 + 16; 3]);
+        for header in queue.headers(3).unwrap() {
+            let same = RecordHeader {
+                sequence: 0,
+                previous: [0; 32],
+                body_hash: [0; 32],
+                ..header
+            };
+            let expected = RecordHeader {
+                device: [9; 16],
+                sequence: 0,
+                previous: [0; 32],
+                hour: WHEN.hour,
+                notices: WHEN.notices,
+                register: None,
+                event: Event::Check,
+                key_id: key_id(&device.writer.collect_key),
+                body_hash: [0; 32],
+            };
+            assert_eq!(same, expected);
+        }
+    }
+
+    #[test]
+    fn the_same_body_is_sealed_differently_each_time() {
+        let device = Device::new();
+        let (mut queue, _) = device.open();
+        device.append(&mut queue, &cleared());
+        device.append(&mut queue, &cleared());
+        let records = queue.records().unwrap();
+        assert_ne!(records[0].sealed, records[1].sealed);
+    }
+
+    #[test]
+    fn a_record_is_neither_changed_nor_deleted_nor_replaced() {
+        let device = Device::new();
+        let queue = device.with_records(3);
+        let before = queue.records().unwrap();
+        for (sql, why) in [
+            ("UPDATE record SET sealed = x'00' WHERE sequence = 2", "never changed"),
+            ("UPDATE OR REPLACE record SET sequence = 1 WHERE sequence = 2", "never changed"),
+            ("DELETE FROM record WHERE sequence = 3", "only an acknowledged record"),
+            ("DELETE FROM record", "only an acknowledged record"),
+            (
+                "REPLACE INTO record SELECT 2, header, signature, sealed FROM record
+                 WHERE sequence = 1",
+                "only an acknowledged record",
+            ),
+            (
+                "INSERT INTO record SELECT 2, header, signature, sealed FROM record
+                 WHERE sequence = 1 ON CONFLICT DO UPDATE SET sealed = x'00'",
+                "never changed",
+            ),
+        ] {
+            let refused = queue.connection.execute_batch(sql).unwrap_err().to_string();
+            assert!(refused.contains(why), "{sql}: {refused}");
+        }
+        assert_eq!(queue.records().unwrap(), before);
+        // A number that is taken is refused as such.
+        let again = "INSERT INTO record SELECT 2, header, signature, sealed FROM record LIMIT 1";
+        assert!(queue.connection.execute_batch(again).is_err());
+    }
+
+    #[test]
+    fn every_kind_of_edit_breaks_the_chain_where_it_was_made() {
+        let device = Device::new();
+        let records = device.with_records(5).records().unwrap();
+        let edited = |edit: &dyn Fn(&mut Vec<Record>)| {
+            let mut records = records.clone();
+            edit(&mut records);
+            records
+        };
+        let rewritten = |at: usize, change: &dyn Fn(&mut RecordHeader)| {
+            let mut header: RecordHeader =
+                codec::decode(Wire::RecordHeader, &records[at].header).unwrap();
+            change(&mut header);
+            codec::encode(Wire::RecordHeader, &header).unwrap()
+        };
+        let signed_by = |key: &SimulatedDeviceKey, header: &[u8]| {
+            key.sign(&signing_bytes(Domain::Record, header)).unwrap()
+        };
+
+        assert_eq!(verify_chain(&records, &device.key.public_key()).unwrap(), 5);
+        let key = &device.key;
+        assert_broken(&edited(&|records| records.swap(1, 2)), key, 2);
+        assert_broken(&edited(&|records| drop(records.remove(2))), key, 3);
+        assert_broken(&edited(&|records| drop(records.remove(0))), key, 1);
+        assert_broken(&edited(&|records| records.insert(3, records[2].clone())), key, 4);
+        assert_broken(&edited(&|records| records[3].sealed[50] ^= 1), key, 4);
+        assert_broken(&edited(&|records| records[3].sealed = records[2].sealed.clone()), key, 4);
+        assert_broken(&edited(&|records| records[1].signature[7] ^= 1), key, 2);
+        let later = rewritten(2, &|header| header.hour += 1);
+        assert_broken(&edited(&|records| records[2].header = later.clone()), key, 3);
+        // By another device, signed.
+        let other = SimulatedDeviceKey::numbered(2);
+        let others = signed_by(&other, &records[2].header);
+        assert_broken(&edited(&|records| records[2].signature = others), key, 3);
+        assert_broken(&records, &other, 1);
+        // By this device, signed for something else.
+        let as_manifest = key.sign(&signing_bytes(Domain::Manifest, &records[2].header)).unwrap();
+        assert_broken(&edited(&|records| records[2].signature = as_manifest), key, 3);
+        // Even with this device's key, a header that is replaced breaks the one after it.
+        let resigned = signed_by(key, &later);
+        let replaced = edited(&|records| {
+            records[2].header = later.clone();
+            records[2].signature = resigned;
+        });
+        assert_broken(&replaced, key, 4);
+        assert_broken(&edited(&|records| records[4].header.push(0)), key, 5);
+    }
+
+    #[test]
+    fn a_body_is_erased_without_breaking_the_chain() {
+        let device = Device::new();
+        let mut records = device.with_records(3).records().unwrap();
+        records[1].sealed.clear();
+        assert_eq!(verify_chain(&records, &device.key.public_key()).unwrap(), 3);
+    }
+
+    #[test]
+    fn a_missing_end_is_for_headquarters_to_notice() {
+        let device = Device::new();
+        let records = device.with_records(3).records().unwrap();
+        assert_eq!(verify_chain(&records[..2], &device.key.public_key()).unwrap(), 2);
+    }
+
+    #[test]
+    fn a_record_that_could_not_be_signed_leaves_no_number_behind() {
+        let device = Device::new();
+        let mut queue = device.with_records(1);
+        device.key.fail_after(0);
+        let refused = queue.append(WHEN, &cleared(), &device.writer, &device.key);
+        assert!(matches!(refused, Err(QueueError::Sign(_))), "{refused:?}");
+        assert_eq!(queue.count().unwrap(), 1);
+        device.key.recover();
+        assert_eq!(device.append(&mut queue, &cleared()), 2);
+        assert_eq!(queue.verify(&device.key.public_key()).unwrap(), 2);
+    }
+
+    #[test]
+    fn a_body_that_breaks_its_rules_is_not_written() {
+        let device = Device::new();
+        let (mut queue, _) = device.open();
+        let nobody = hit(CheckVerdict::Match, Vec::new());
+        let refused = queue.append(WHEN, &nobody, &device.writer, &device.key);
+        assert!(matches!(refused, Err(QueueError::Format)), "{refused:?}");
+        assert_eq!(queue.count().unwrap(), 0);
+    }
+
+    #[test]
+    fn the_files_are_their_owners_alone() {
+        let device = Device::new();
+        let queue = device.with_records(3);
+        let files = device.files();
+        assert_eq!(files, ["queue.db", "queue.db-shm", "queue.db-wal"]);
+        for file in files {
+            let mode = std::fs::metadata(device.folder.path().join(&file)).unwrap().permissions();
+            assert_eq!(mode.mode() & 0o777, 0o600, "{file}");
+        }
+        drop(queue);
+    }
+
+    #[test]
+    fn a_queue_opens_with_the_key_of_its_device_alone() {
+        let device = Device::new();
+        drop(device.with_records(1));
+        let bytes = std::fs::read(device.path()).unwrap();
+        let other = queue_key(&SimulatedDeviceKey::numbered(2)).unwrap();
+        let refused = Queue::open_whole(&device.path(), &other).map(drop);
+        assert!(
+            matches!(refused, Err(QueueError::Store(StoreError::Unreadable("queue")))),
+            "{refused:?}"
+        );
+        assert_eq!(std::fs::read(device.path()).unwrap(), bytes);
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_moved_aside_and_kept() {
+        let device = Device::new();
+        drop(device.with_records(3));
+        let mut damaged = std::fs::read(device.path()).unwrap();
+        damaged[100] ^= 0x40;
+        std::fs::write(device.path(), &damaged).unwrap();
+        std::fs::write(device.folder.path().join("queue.db-wal"), b"what was not written yet")
+            .unwrap();
+
+        let (mut queue, opened) = device.open();
+        let aside = device.folder.path().join("queue.db.damaged-1");
+        assert_eq!(opened, Opened::MovedAside(aside.clone()));
+        assert_eq!(std::fs::read(&aside).unwrap(), damaged);
+        let kept = std::fs::read(device.folder.path().join("queue.db.damaged-1-wal")).unwrap();
+        assert_eq!(kept, b"what was not written yet");
+        assert_eq!(device.append(&mut queue, &cleared()), 1);
+        drop(queue);
+
+        // And a second time, beside the first.
+        std::fs::write(device.path(), b"no database at all, and long enough to be one".repeat(200))
+            .unwrap();
+        let (queue, opened) = device.open();
+        let second = device.folder.path().join("queue.db.damaged-2");
+        assert_eq!(opened, Opened::MovedAside(second));
+        assert_eq!(std::fs::read(&aside).unwrap(), damaged);
+        assert_eq!(queue.count().unwrap(), 0);
+    }
+
+    #[test]
+    fn a_file_that_was_begun_and_not_finished_is_moved_aside_too() {
+        let device = Device::new();
+        std::fs::write(device.path(), b"").unwrap();
+        let (mut queue, opened) = device.open();
+        assert!(matches!(opened, Opened::MovedAside(_)), "{opened:?}");
+        assert_eq!(device.append(&mut queue, &cleared()), 1);
+    }
+
+    #[test]
+    fn a_queue_that_another_program_holds_is_not_moved_aside() {
+        let device = Device::new();
+        let queue = device.with_records(2);
+        drop(queue);
+        let (holder, _) = device.open();
+        holder
+            .connection
+            .execute_batch("PRAGMA journal_mode = DELETE; BEGIN EXCLUSIVE")
+            .unwrap();
+        let refused = Queue::open(&device.path(), &queue_key(&device.key).unwrap()).map(drop);
+        assert!(matches!(refused, Err(QueueError::Store(StoreError::Busy))), "{refused:?}");
+        holder.connection.execute_batch("COMMIT").unwrap();
+        drop(holder);
+        assert_eq!(device.files(), ["queue.db"]);
+        let (queue, opened) = device.open();
+        assert_eq!((queue.count().unwrap(), opened), (2, Opened::Whole));
+    }
+
+    #[test]
+    fn damage_in_any_page_is_noticed_when_the_queue_is_opened() {
+        let device = Device::new();
+        drop(device.with_records(40));
+        let whole = std::fs::read(device.path()).unwrap();
+        let pages = whole.len() / 4_096;
+        assert!(pages > 4, "{pages} pages");
+        for page in 0..pages {
+            let mut damaged = whole.clone();
+            damaged[page * 4_096 + 2_000] ^= 1;
+            let folder = tempfile::tempdir().unwrap();
+            let path = folder.path().join("queue.db");
+            std::fs::write(&path, &damaged).unwrap();
+            let (mut queue, opened) =
+                Queue::open(&path, &queue_key(&device.key).unwrap()).unwrap();
+            let Opened::MovedAside(aside) = opened else { panic!("page {page}") };
+            assert_eq!(std::fs::read(aside).unwrap(), damaged, "page {page}");
+            assert_eq!(device.append(&mut queue, &cleared()), 1, "page {page}");
+        }
     }
 }

@@ -9,6 +9,7 @@
 
 use std::path::{Path, PathBuf};
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 use zeroize::Zeroizing;
 
@@ -169,6 +170,7 @@ pub fn open(
     }
     #[expect(clippy::disallowed_methods, reason = "the one place that opens a database")]
     let connection = Connection::open_with_flags(path, flags)?;
+    keep_log(&connection, access != Access::Create)?;
     set_key(&connection, key)?;
     let cipher: Option<String> =
         connection.query_row("PRAGMA cipher_version", [], |row| row.get(0)).ok();
@@ -184,8 +186,18 @@ pub fn open(
         assert_encrypted_header(path)?;
     } else {
         check_schema(&connection, kind)?;
+        keep_log(&connection, false)?;
     }
     Ok(connection)
+}
+
+/// Says whether closing leaves the write-ahead log as it is.
+///
+/// Usually the last connection to close writes it into the database and removes it. Beside a
+/// database that cannot be read it is kept: it may hold the only copy of what was written last.
+pub(crate) fn keep_log(connection: &Connection, keep: bool) -> Result<(), StoreError> {
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, keep)?;
+    Ok(())
 }
 
 /// Gives SQLCipher the raw key in the one form that it does not take for a passphrase.
@@ -375,10 +387,14 @@ mod tests {
             let refused = open(&path, &key(1), Kind::State, Access::ReadWrite).map(drop);
             assert!(matches!(refused, Err(StoreError::Unreadable("state"))), "{at}: {refused:?}");
         }
-        for len in [1, 100, 4_095] {
+        // SQLite takes less than a page for nothing yet, which is no state database either.
+        for len in [0, 1, 100, 4_095] {
             std::fs::write(&path, &whole[..len]).unwrap();
             let refused = open(&path, &key(1), Kind::State, Access::ReadWrite).map(drop);
-            assert!(matches!(refused, Err(StoreError::Unreadable("state"))), "{len}: {refused:?}");
+            assert!(
+                matches!(refused, Err(StoreError::Unreadable("state") | StoreError::Foreign("state"))),
+                "{len}: {refused:?}"
+            );
         }
     }
 }

@@ -442,6 +442,7 @@ fn copy_folder(from: &Path, to: &Path) -> anyhow::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::document::qr::NotACard;
 
     #[test]
     fn the_drawn_pin_is_the_one_that_is_told() {
@@ -452,6 +453,22 @@ mod tests {
             let read = Pin::from_reader(drawn.digits.as_bytes()).unwrap();
             assert_eq!(read.len(), drawn.pin.len());
         }
+    }
+
+    #[test]
+    fn an_answer_is_as_planned_only_with_its_verdict_and_all_its_reasons() {
+        let planned = |verdict, reasons: &[&'static str]| {
+            as_planned(&Expected { verdict, reasons: reasons.to_vec() })
+        };
+        let link = told(&Err(NotRead::NotACard(NotACard::Link)));
+        assert_eq!(link, planned("NOT A CARD", &["link"]));
+        assert_ne!(link, planned("NOT A CARD", &["payment"]));
+        assert_ne!(link, planned("NOT A CARD", &[]));
+        assert_ne!(link, planned("REFER", &["link"]));
+        let missing = told(&Err(NotRead::Missing));
+        assert_ne!(missing, planned("NOT A CARD", &["missing"]));
+        // The plan names reasons in no order.
+        assert_eq!(planned("MATCH", &["b", "a"]), planned("MATCH", &["a", "b"]));
     }
 
     #[test]

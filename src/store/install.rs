@@ -5,6 +5,7 @@
 //! the floor. Power may fail at any byte: what is left is a file that nothing points to, and the
 //! next install sweeps it away.
 
+use std::fs::{File, TryLockError};
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
@@ -74,8 +75,13 @@ pub fn install(
         Dataset::Register => Kind::Register,
         Dataset::Anchors => return Err(Refusal::DatasetNotSupported.into()),
     };
-    sweep(store, state)?;
     let version = snapshot.manifest.version;
+    let _lock = lock(store)?;
+    // Since it was verified, another program may have installed it: its file is not written over.
+    if state.floor(dataset)?.is_some_and(|floor| version <= floor) {
+        return Err(StoreError::Overtaken.into());
+    }
+    sweep(store, state)?;
     let file = format!("{}-{}-{}.db", kind.word(), version.epoch, version.version);
     let partial = Partial { path: store.join(format!("{file}.partial")) };
     partial.remove();
@@ -100,7 +106,7 @@ pub fn install(
     connection.execute_batch("COMMIT; ANALYZE;").map_err(StoreError::from)?;
     drop(connection);
 
-    std::fs::File::open(&partial.path).map_err(StoreError::from)?.sync_all().map_err(StoreError::from)?;
+    File::open(&partial.path).map_err(StoreError::from)?.sync_all().map_err(StoreError::from)?;
     let path = store.join(&file);
     std::fs::rename(&partial.path, &path).map_err(StoreError::from)?;
     super::sync_folder(store)?;
@@ -149,6 +155,20 @@ fn probe(path: &Path, key: &SecretKey, verified: &Verified<Snapshot>) -> Result<
         _ => super::notices::Notices::open(path, key)?.count()?,
     };
     if count == snapshot.inner.rows { Ok(()) } else { Err(InstallError::Probe("the rows differ")) }
+}
+
+/// Keeps two programs from installing at once, since each would sweep away what the other builds.
+///
+/// The lock goes with the file that is returned, or with the process.
+fn lock(store: &Path) -> Result<File, StoreError> {
+    let mut path = store.as_os_str().to_owned();
+    path.push(".lock");
+    let file = File::options().write(true).create(true).truncate(false).open(path)?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(StoreError::Busy),
+        Err(TryLockError::Error(error)) => Err(error.into()),
+    }
 }
 
 /// Removes files in the folder that nothing points to: what an interrupted install left.
@@ -466,6 +486,18 @@ mod tests {
             assert_eq!(store.state.floor(Dataset::Notices).unwrap(), Some(version(3)));
         }
         assert_answers(&store, 3);
+    }
+
+    #[test]
+    fn two_programs_do_not_install_at_once() {
+        let mut store = Store::new();
+        let other = lock(&store.path()).unwrap();
+        let refused = store.install(&notices_package(1, &[wanted()]));
+        assert!(matches!(refused, Err(InstallError::Store(StoreError::Busy))), "{refused:?}");
+        assert_eq!(store.files(), [""; 0]);
+        drop(other);
+        store.install(&notices_package(1, &[wanted()])).unwrap();
+        assert_answers(&store, 1);
     }
 
     #[test]

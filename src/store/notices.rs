@@ -27,8 +27,8 @@ impl Notices {
     }
 
     /// Returns the notices that hold one of `numbers`, or one of `names` with a birth date that can
-    /// be the same; each once, ascending by order number. All by number come, and as many by name as
-    /// make [`MAX_CANDIDATES`].
+    /// be the same; each once, ascending by order number. [`MAX_CANDIDATES`] of each number come, and
+    /// as many by name as make up that many.
     ///
     /// Numbers are text without spaces, names are folded. A notice that knows the year alone is not
     /// found by a full date, since a name and a year are shared by every fourth person (measured on

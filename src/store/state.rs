@@ -329,6 +329,7 @@ pub(crate) fn durable(connection: &Connection) -> Result<(), StoreError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::snapshot::testing::{NOW, version};
     use crate::store::testing::{Store, enrolment, key};
 
     const HOUR: u32 = 500_000;
@@ -422,6 +423,38 @@ mod tests {
         let outcomes: Vec<Option<u8>> =
             store.state.recent(9).unwrap().iter().map(|recent| recent.outcome).collect();
         assert_eq!(outcomes, [None, Some(1), None]);
+    }
+
+    #[test]
+    fn nothing_older_is_switched_to() {
+        let mut store = Store::new();
+        let active = |number| Active {
+            version: version(number),
+            file: format!("{number}.db"),
+            key: key(),
+            manifest: vec![1],
+            inner: vec![2],
+            installed_at: NOW,
+        };
+        let switch = |state: &mut State, number| {
+            state.switch(Dataset::Notices, &active(number), NOW.plus_seconds(number as i64))
+        };
+        assert_eq!(switch(&mut store.state, 3).unwrap(), None);
+        for older in [2, 3] {
+            let refused = switch(&mut store.state, older);
+            assert!(matches!(refused, Err(StoreError::Overtaken)), "{refused:?}");
+            let file = store.state.active(Dataset::Notices).unwrap().map(|active| active.file);
+            assert_eq!(file.as_deref(), Some("3.db"));
+        }
+        assert_eq!(switch(&mut store.state, 4).unwrap().as_deref(), Some("3.db"));
+        assert_eq!(store.state.floor(Dataset::Notices).unwrap(), Some(version(4)));
+        assert_eq!(store.state.time_floor().unwrap(), NOW.plus_seconds(4));
+        let newer_epoch = Active {
+            version: SnapshotVersion { epoch: 2, version: 1 },
+            ..active(1)
+        };
+        store.state.switch(Dataset::Notices, &newer_epoch, NOW).unwrap();
+        assert_eq!(store.state.floor(Dataset::Notices).unwrap(), Some(newer_epoch.version));
     }
 
     #[test]

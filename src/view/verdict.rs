@@ -50,12 +50,12 @@ pub(super) fn connect(view: &Rc<View>) {
         view.ask(Request::Clarify);
     }));
     verdict.on_answered(callback_with(view, |view, answer: ui::AnswerKind| {
-        // What a person says can only make an answer stricter, and no check rests on it today: an
-        // answer that fits the card closes the referral, any other leads to the duty officer.
-        if answer == ui::AnswerKind::AsCard {
-            view.ask(Request::Clarify);
-        }
-        view.global::<ui::VerdictView>().set_asking(false);
+        // Words are no proof: an answer changes what to do next, never the verdict.
+        view.global::<ui::VerdictView>().set_reply(match answer {
+            ui::AnswerKind::AsCard => ui::Reply::AsCard,
+            ui::AnswerKind::Other => ui::Reply::Other,
+            ui::AnswerKind::Unknown => ui::Reply::Unknown,
+        });
     }));
     verdict.on_details(callback_with(view, |view, reason: ui::RecordReason| {
         let id = view.state.borrow().checked.as_ref().and_then(leading_notice);
@@ -138,6 +138,7 @@ pub(super) fn clear(view: &Rc<View>) {
     verdict.set_check_numbers(false);
     verdict.set_check_second(false);
     verdict.set_asking(false);
+    verdict.set_reply(ui::Reply::None);
 }
 
 /// Shows the notice's own record beside what was read.

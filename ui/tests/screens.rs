@@ -80,6 +80,7 @@ fn verdict(ui: &AppWindow, answer: VerdictKind, lines: Vec<FindingLine>) {
     view.set_answer(answer);
     view.set_step(VerdictStep::Answer);
     view.set_asking(false);
+    view.set_reply(Reply::None);
     view.set_proof(if answer == VerdictKind::Clear { Proof::Genuine } else { Proof::Qr });
     view.set_list(usable_list());
     view.set_register(RegisterLine::Agrees);
@@ -238,6 +239,13 @@ const CASES: &[Case] = &[
     Case {
         name: "verdict-refer",
         set: |ui| refer(ui, FindingKind::RegisterBirthDiffers, "", "12/03/1988"),
+    },
+    Case {
+        name: "verdict-refer-answered",
+        set: |ui| {
+            refer(ui, FindingKind::RegisterBirthDiffers, "", "12/03/1988");
+            ui.global::<VerdictView>().set_reply(Reply::Other);
+        },
     },
     Case {
         name: "verdict-refer-lost",
@@ -964,7 +972,7 @@ fn no_type_size_is_under_16() {
     assert!(sizes.iter().all(|size| *size >= 16.0), "{sizes:?}");
 }
 
-const FINDINGS: [FindingKind; 24] = [
+const FINDINGS: [FindingKind; 26] = [
     FindingKind::NoticeNumber,
     FindingKind::NoticeNameBirth,
     FindingKind::NoticePossible,
@@ -988,6 +996,8 @@ const FINDINGS: [FindingKind; 24] = [
     FindingKind::ListMissing,
     FindingKind::ListTooOld,
     FindingKind::TimeNotTrusted,
+    FindingKind::TooLittleKnown,
+    FindingKind::IssueBirthContradiction,
     FindingKind::ChipDemanded,
 ];
 
@@ -1001,6 +1011,7 @@ fn each_referral_asks_one_open_question_that_holds_no_answer() {
         FindingKind::ListMissing,
         FindingKind::ListTooOld,
         FindingKind::TimeNotTrusted,
+        FindingKind::TooLittleKnown,
         FindingKind::ChipDemanded,
     ];
     for language in LANGUAGES {
@@ -1303,6 +1314,12 @@ fn the_answers_to_a_referral_reach_rust() {
         click(&ui, label);
     }
     assert_eq!(*log.borrow(), ["AsCard", "Other", "Unknown", "clarified"]);
+
+    // An answer that differs from the card is not settled by the officer alone.
+    view.set_reply(Reply::Other);
+    mock_elapsed_time(Duration::from_secs(1));
+    click(&ui, "Đã làm rõ");
+    assert_eq!(log.borrow().len(), 4);
 }
 
 #[test]
