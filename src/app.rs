@@ -47,18 +47,16 @@ thread_local! {
 /// Opens the window and returns when it is closed.
 pub fn run(options: Options) -> Result<(), AppError> {
     let clock = Arc::new(SystemClock);
-    let key = SoftwareDeviceKey::open(&options.data.join("device.key")).map_err(DeviceError::from)?;
+    let key =
+        SoftwareDeviceKey::open(&options.data.join("device.key")).map_err(DeviceError::from)?;
     let device = Device::open(&options.data, Arc::new(key), clock)?;
     let window = ui::open()?;
     let (width, height) = options.size;
     window.window().set_size(slint::LogicalSize::new(width, height));
 
     let night = Arc::new(AtomicBool::new(false));
-    let worker = Worker::start(
-        device,
-        open_source(options.pictures),
-        emit_to_screen(Arc::clone(&night)),
-    );
+    let worker =
+        Worker::start(device, open_source(options.pictures), emit_to_screen(Arc::clone(&night)));
     let view = View::new(window, worker);
     VIEW.set(Some(Rc::clone(&view)));
     let timer = slint::Timer::default();
@@ -161,7 +159,9 @@ fieldcheck --data DIR [--pictures FILE_OR_DIR]... [--size WIDTHxHEIGHT]
 /// Reads the arguments after the program's name, or says what is wrong with them.
 ///
 /// There is no way to give a PIN: it is entered on the app's own pad alone.
-pub fn read_arguments(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> Result<Asked, String> {
+pub fn read_arguments(
+    arguments: impl IntoIterator<Item = std::ffi::OsString>,
+) -> Result<Asked, String> {
     let (mut data, mut pictures, mut size) = (None, Vec::new(), (480.0, 800.0));
     let mut arguments = arguments.into_iter();
     while let Some(argument) = arguments.next() {

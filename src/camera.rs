@@ -108,10 +108,7 @@ mod tests {
         }
         source.advance();
         if let Ok(frame) = source.next_frame() {
-            assert!(
-                last_number < Some(frame.number),
-                "numbers rise over advance()"
-            );
+            assert!(last_number < Some(frame.number), "numbers rise over advance()");
         }
     }
 
@@ -130,10 +127,7 @@ mod tests {
             (16, Some(CameraError::Busy)),
             (5, None),
         ] {
-            assert_eq!(
-                CameraError::from_system(&io::Error::from_raw_os_error(errno)),
-                expected
-            );
+            assert_eq!(CameraError::from_system(&io::Error::from_raw_os_error(errno)), expected);
         }
     }
 

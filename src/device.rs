@@ -26,6 +26,9 @@ use crate::store::install::{self, InstallError, Proceed, Progress};
 use crate::store::state::{Enrolment, Recent, State};
 use crate::verdict::{self, Answer};
 
+#[cfg(test)]
+pub(crate) mod testing;
+
 /// Lines about records are kept for this long on the device. Chosen: two days of duty.
 const KEEP_RECENT_HOURS: u32 = 48;
 
@@ -356,7 +359,11 @@ impl Session {
     }
 
     /// Closes a referral as settled on the spot; it keeps no name, like a clear check.
-    pub fn record_clarified(&mut self, document: &Document, check: u64) -> Result<u64, DeviceError> {
+    pub fn record_clarified(
+        &mut self,
+        document: &Document,
+        check: u64,
+    ) -> Result<u64, DeviceError> {
         let conclusion = Conclusion {
             check,
             notice: 0,
@@ -534,5 +541,427 @@ impl RecentKind {
             Event::Lock => RecentKind::Lock,
             _ => RecentKind::Other,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use sync_format::v1::record::RecordHeader;
+
+    use super::testing::{Enrolled, pin, right_pin};
+    use super::*;
+    use crate::checks::Verdict;
+    use crate::clock::{Clock as _, FixedClock};
+    use crate::document::typed::{self, TypedEntry};
+    use crate::matching::testing::{a_citizen, wanted};
+    use crate::queue;
+    use crate::snapshot::testing::{
+        Draft, NOW, citizen_row, notices_package, register_package, version,
+    };
+    use crate::store::testing::files;
+    use crate::store::{self, Access, Kind};
+
+    fn install(enrolled: &Enrolled, device: &mut Device, session: &mut Session, package: &[u8]) {
+        let path = enrolled.package(package);
+        device.install(session, &path, |_| Proceed::Continue).unwrap();
+    }
+
+    /// What the records are about, oldest first, and the numbers that the events carry.
+    fn log(enrolled: &Enrolled, session: &Session) -> Vec<(Event, Option<u32>)> {
+        let mut headers: Vec<RecordHeader> = session.queue().headers(1_000).unwrap();
+        headers.reverse();
+        let records = session.queue().records().unwrap();
+        let details = records.iter().map(|record| {
+            match queue::unseal(record, &enrolled.collect_secret).unwrap() {
+                Body::Event { detail } => Some(detail),
+                _ => None,
+            }
+        });
+        headers.iter().map(|header| header.event).zip(details).collect()
+    }
+
+    fn typed_name() -> Document {
+        let entry = TypedEntry {
+            name: "nguyen van mau".into(),
+            birth: "02031988".into(),
+            ..TypedEntry::default()
+        };
+        typed::parse(&entry).unwrap()
+    }
+
+    fn state_connection(enrolled: &Enrolled, session: &Session) -> impl Fn(&str) {
+        let (path, key) = (enrolled.file("state.db"), *session.unlocked.state_key.expose());
+        move |sql| {
+            let key = crate::keys::SecretKey::new(&key);
+            let connection = store::open(&path, &key, Kind::State, Access::ReadWrite).unwrap();
+            connection.execute_batch(sql).unwrap();
+        }
+    }
+
+    /// Puts an earlier copy of the state database back, as who holds the device can.
+    fn put_back(enrolled: &Enrolled, copy: &[u8]) {
+        for file in ["state.db-wal", "state.db-shm"] {
+            std::fs::remove_file(enrolled.file(file)).unwrap_or_default();
+        }
+        std::fs::write(enrolled.file("state.db"), copy).unwrap();
+    }
+
+    #[test]
+    fn a_folder_without_a_vault_is_no_device() {
+        let folder = tempfile::tempdir().unwrap();
+        let key = Arc::new(crate::keys::SimulatedDeviceKey::numbered(1));
+        let opened = Device::open(folder.path(), key, Arc::new(FixedClock::at(NOW))).map(drop);
+        assert!(matches!(opened, Err(DeviceError::NotEnrolled)), "{opened:?}");
+    }
+
+    #[test]
+    fn a_pin_that_costs_less_than_the_floor_opens_no_real_device() {
+        let enrolled = Enrolled::new();
+        let refused =
+            Device::open(enrolled.folder.path(), enrolled.key.clone(), enrolled.clock.clone());
+        assert!(matches!(refused.map(drop), Err(DeviceError::Unlock(UnlockError::Damaged(_)))));
+    }
+
+    #[test]
+    fn the_label_is_for_reading_and_nothing_rests_on_it() {
+        let enrolled = Enrolled::new();
+        let device = enrolled.device();
+        assert_eq!(device.label(), "07");
+        std::fs::write(enrolled.file("label.txt"), "a\n\u{1b}[31mvery long label of a device")
+            .unwrap();
+        assert_eq!(device.label(), "a[31mvery long l");
+        std::fs::remove_file(enrolled.file("label.txt")).unwrap();
+        assert_eq!(device.label(), "");
+        assert_eq!(enrolled.unlock().1.enrolment().label, "07");
+    }
+
+    #[test]
+    fn installed_packages_answer_and_a_check_is_recorded() {
+        let enrolled = Enrolled::new();
+        let (mut device, mut session) = enrolled.unlock();
+        let answer = session.judge(&a_citizen()).unwrap();
+        assert_eq!(answer.verdict, Verdict::NotChecked, "nothing is installed");
+
+        install(&enrolled, &mut device, &mut session, &notices_package(1, &[wanted()]));
+        install(&enrolled, &mut device, &mut session, &register_package(1, &[citizen_row()]));
+        let answer = session.judge(&a_citizen()).unwrap();
+        assert_eq!(answer.verdict, Verdict::Match);
+        let sequence =
+            session.record_check(&a_citizen(), &answer, CheckReason::DocumentCheck).unwrap();
+        assert_eq!(session.verify_queue().unwrap(), sequence);
+
+        let newest = session.queue().headers(1).unwrap().remove(0);
+        assert_eq!((newest.event, newest.hour), (Event::Check, NOW.hour()));
+        assert_eq!(newest.notices, Some(version(1)));
+        assert_eq!(newest.register, Some(version(1)));
+        let line = session.recent(1).unwrap().remove(0);
+        let expected = Recent {
+            sequence,
+            kind: RecentKind::Match as u8,
+            hour: NOW.hour(),
+            notice: Some(wanted().id),
+            outcome: None,
+        };
+        assert_eq!(line, expected);
+    }
+
+    #[test]
+    fn an_outcome_is_noted_at_its_check() {
+        let enrolled = Enrolled::new();
+        let (mut device, mut session) = enrolled.unlock();
+        install(&enrolled, &mut device, &mut session, &notices_package(1, &[wanted()]));
+        let answer = session.judge(&a_citizen()).unwrap();
+        let check = session.record_check(&a_citizen(), &answer, CheckReason::Patrol).unwrap();
+        let conclusion = Conclusion {
+            check,
+            notice: wanted().id,
+            outcome: Outcome::NotThisPerson,
+            why: OutcomeWhy::PhotoDiffers,
+        };
+        let sequence = session.record_outcome(&a_citizen(), conclusion).unwrap();
+        let lines = session.recent(2).unwrap();
+        let numbers: Vec<(u64, Option<u8>)> =
+            lines.iter().map(|line| (line.sequence, line.outcome)).collect();
+        let noted = Some(Outcome::NotThisPerson.number());
+        assert_eq!(numbers, [(sequence, noted), (check, noted)]);
+
+        let clarified = session.record_clarified(&a_citizen(), check).unwrap();
+        let record = session.queue().records().unwrap().pop().unwrap();
+        let body = queue::unseal(&record, &enrolled.collect_secret).unwrap();
+        assert!(
+            matches!(body, Body::Outcome { outcome: Outcome::Clarified, person: None, .. }),
+            "{body:?}"
+        );
+        assert_eq!(session.verify_queue().unwrap(), clarified);
+    }
+
+    #[test]
+    fn a_record_that_was_committed_is_saved_even_where_its_line_is_not() {
+        let enrolled = Enrolled::new();
+        let (_, mut session) = enrolled.unlock();
+        state_connection(&enrolled, &session)("DROP TABLE recent");
+        let answer = session.judge(&a_citizen()).unwrap();
+        let before = session.queue().count().unwrap();
+        let sequence = session.record_check(&a_citizen(), &answer, CheckReason::Patrol).unwrap();
+        assert_eq!(sequence, before + 1);
+        let conclusion = Conclusion {
+            check: sequence,
+            notice: 0,
+            outcome: Outcome::CouldNotTell,
+            why: OutcomeWhy::NoAnswer,
+        };
+        session.record_outcome(&a_citizen(), conclusion).unwrap();
+        assert_eq!(session.verify_queue().unwrap(), before + 2);
+    }
+
+    #[test]
+    fn unlocking_failed_tries_and_locking_are_logged() {
+        let enrolled = Enrolled::new();
+        let mut device = enrolled.device();
+        for _ in 0..2 {
+            let refused = device.unlock(&pin("730461")).map(drop);
+            assert!(
+                matches!(refused, Err(DeviceError::Unlock(UnlockError::Wrong { .. }))),
+                "{refused:?}"
+            );
+        }
+        assert_eq!(device.attempts().unwrap().failed, 2);
+        let mut session = device.unlock(&right_pin()).unwrap();
+        session.log_lock().unwrap();
+        assert_eq!(
+            log(&enrolled, &session),
+            [(Event::UnlockFailed, Some(2)), (Event::Unlock, Some(0)), (Event::Lock, Some(0))]
+        );
+    }
+
+    #[test]
+    fn a_name_search_is_logged_before_it_is_answered() {
+        let enrolled = Enrolled::new();
+        let (mut device, mut session) = enrolled.unlock();
+        install(&enrolled, &mut device, &mut session, &notices_package(1, &[wanted()]));
+        let before = session.queue().count().unwrap();
+        for _ in 0..15 {
+            session.judge(&typed_name()).unwrap();
+        }
+        let refused = session.judge(&typed_name()).map(drop);
+        assert!(
+            matches!(refused, Err(DeviceError::Lookup(LookupError::NoSearchLeft))),
+            "{refused:?}"
+        );
+        let logged = log(&enrolled, &session).split_off(before as usize);
+        assert_eq!(logged, [(Event::NameSearch, Some(0)); 15]);
+        // A search that cannot be logged is not answered.
+        enrolled.clock.advance(std::time::Duration::from_secs(3_600));
+        enrolled.key.fail_after(0);
+        let refused = session.judge(&typed_name()).map(drop);
+        assert!(matches!(refused, Err(DeviceError::Queue(QueueError::Sign(_)))), "{refused:?}");
+        enrolled.key.recover();
+        // A card is no search.
+        session.judge(&a_citizen()).unwrap();
+        assert_eq!(session.queue().count().unwrap(), before + 15);
+    }
+
+    #[test]
+    fn a_notice_that_is_opened_is_logged_with_its_reason() {
+        let enrolled = Enrolled::new();
+        let (mut device, mut session) = enrolled.unlock();
+        assert_eq!(session.open_notice(wanted().id, 3).unwrap(), None, "nothing is installed");
+        install(&enrolled, &mut device, &mut session, &notices_package(1, &[wanted()]));
+        let before = session.queue().count().unwrap() as usize;
+        assert_eq!(session.open_notice(9, 3).unwrap(), None);
+        assert_eq!(session.open_notice(wanted().id, 3).unwrap(), Some(wanted()));
+        let logged = log(&enrolled, &session).split_off(before);
+        assert_eq!(logged, [(Event::NoticeOpened, Some(3))]);
+    }
+
+    #[test]
+    fn a_refused_package_changes_nothing_and_is_named() {
+        let enrolled = Enrolled::new();
+        let (mut device, mut session) = enrolled.unlock();
+        install(&enrolled, &mut device, &mut session, &notices_package(2, &[wanted()]));
+        let floor = session.unlocked.floor;
+        let older = enrolled.package(&notices_package(1, &[]));
+        let refused = device.install(&mut session, &older, |_| Proceed::Continue);
+        assert!(
+            matches!(
+                refused,
+                Err(DeviceError::Install(InstallError::Refused(Refusal::NotNewer { .. })))
+            ),
+            "{refused:?}"
+        );
+        let gone = device.install(&mut session, &enrolled.file("none"), |_| Proceed::Continue);
+        assert!(
+            matches!(gone, Err(DeviceError::Install(InstallError::Refused(Refusal::Io(_))))),
+            "{gone:?}"
+        );
+        assert_eq!(session.unlocked.floor, floor);
+        assert_eq!(session.judge(&a_citizen()).unwrap().verdict, Verdict::Match);
+        assert_eq!(files(&enrolled.file("store")), ["notices-1-2.db"]);
+    }
+
+    #[test]
+    fn an_installation_raises_the_floor_of_the_vault() {
+        let enrolled = Enrolled::new();
+        let (mut device, mut session) = enrolled.unlock();
+        install(&enrolled, &mut device, &mut session, &notices_package(4, &[wanted()]));
+        assert_eq!(session.unlocked.floor.notices, Some((1, 4)));
+        assert_eq!(session.unlocked.floor.register, None);
+        install(&enrolled, &mut device, &mut session, &register_package(7, &[citizen_row()]));
+        drop(session);
+        let floor = enrolled.unlock().1.unlocked.floor;
+        assert_eq!((floor.notices, floor.register), (Some((1, 4)), Some((1, 7))));
+    }
+
+    #[test]
+    fn an_earlier_copy_of_the_state_is_noticed() {
+        let enrolled = Enrolled::new();
+        let (mut device, mut session) = enrolled.unlock();
+        install(&enrolled, &mut device, &mut session, &notices_package(1, &[wanted()]));
+        drop((device, session));
+        let copy = std::fs::read(enrolled.file("state.db")).unwrap();
+
+        let (mut device, mut session) = enrolled.unlock();
+        install(&enrolled, &mut device, &mut session, &notices_package(2, &[wanted()]));
+        drop((device, session));
+        let newest = std::fs::read(enrolled.file("state.db")).unwrap();
+        put_back(&enrolled, &copy);
+        let refused = enrolled.device().unlock(&right_pin()).map(drop);
+        assert!(matches!(refused, Err(DeviceError::RolledBack)), "{refused:?}");
+
+        put_back(&enrolled, &newest);
+        assert_eq!(enrolled.unlock().1.lookup().notices().unwrap().manifest.version, version(2));
+    }
+
+    #[test]
+    fn a_state_from_before_any_register_is_noticed_too() {
+        let enrolled = Enrolled::new();
+        drop(enrolled.unlock());
+        let copy = std::fs::read(enrolled.file("state.db")).unwrap();
+        let (mut device, mut session) = enrolled.unlock();
+        install(&enrolled, &mut device, &mut session, &register_package(1, &[citizen_row()]));
+        drop((device, session));
+        put_back(&enrolled, &copy);
+        let refused = enrolled.device().unlock(&right_pin()).map(drop);
+        assert!(matches!(refused, Err(DeviceError::RolledBack)), "{refused:?}");
+    }
+
+    #[test]
+    fn a_floor_that_power_kept_from_the_vault_is_raised_at_the_next_unlocking() {
+        let enrolled = Enrolled::new();
+        drop(enrolled.unlock());
+        let copy = std::fs::read(enrolled.file("state.db")).unwrap();
+        // The switch was made, and the power failed before the vault was written.
+        let (_, mut session) = enrolled.unlock();
+        let package = notices_package(3, &[wanted()]);
+        let mut reader = &package[..];
+        let signed = Signed::read(&mut reader).unwrap();
+        let verified = snapshot::verify(signed, &session.trust().unwrap()).unwrap();
+        let store = session.store_folder();
+        install::install(&verified, reader, &store, &mut session.state, NOW, |_| Proceed::Continue)
+            .unwrap();
+        drop(session);
+
+        let (device, mut session) = enrolled.unlock();
+        assert_eq!(session.unlocked.floor.notices, Some((1, 3)));
+        assert_eq!(session.judge(&a_citizen()).unwrap().verdict, Verdict::Match);
+        drop((device, session));
+        put_back(&enrolled, &copy);
+        let refused = enrolled.device().unlock(&right_pin()).map(drop);
+        assert!(matches!(refused, Err(DeviceError::RolledBack)), "{refused:?}");
+    }
+
+    #[test]
+    fn a_stopped_installation_leaves_what_answered() {
+        let enrolled = Enrolled::new();
+        let (mut device, mut session) = enrolled.unlock();
+        install(&enrolled, &mut device, &mut session, &notices_package(1, &[wanted()]));
+        let path = enrolled.package(&notices_package(2, &[]));
+        // A list without chunks never asks; one with a chunk stops.
+        let path_of_two = enrolled.file("two.fcsnap");
+        let mut draft = Draft::notices();
+        draft.manifest.version = version(2);
+        std::fs::write(&path_of_two, draft.encode()).unwrap();
+        let stopped = device.install(&mut session, &path_of_two, |_| Proceed::Stop);
+        assert!(matches!(stopped, Err(DeviceError::Install(InstallError::Stopped))), "{stopped:?}");
+        assert_eq!(session.unlocked.floor.notices, Some((1, 1)));
+        assert_eq!(session.judge(&a_citizen()).unwrap().verdict, Verdict::Match);
+        device.install(&mut session, &path, |_| Proceed::Stop).unwrap();
+        assert_eq!(session.judge(&a_citizen()).unwrap().verdict, Verdict::NotListed);
+    }
+
+    #[test]
+    fn records_need_the_device_and_no_pin() {
+        let enrolled = Enrolled::new();
+        drop(enrolled.unlock());
+        std::fs::remove_file(enrolled.file("vault.fck")).unwrap();
+        std::fs::remove_file(enrolled.file("state.db")).unwrap();
+        let (queue, opened) =
+            Queue::open(&enrolled.file("queue.db"), &queue_key(&*enrolled.key).unwrap()).unwrap();
+        assert_eq!(opened, Opened::Whole);
+        assert_eq!(queue.verify(&enrolled.key.public_key()).unwrap(), 1);
+    }
+
+    #[test]
+    fn a_damaged_queue_is_moved_aside_and_the_officer_is_told() {
+        let enrolled = Enrolled::new();
+        drop(enrolled.unlock());
+        let mut bytes = std::fs::read(enrolled.file("queue.db")).unwrap();
+        bytes[200] ^= 1;
+        std::fs::write(enrolled.file("queue.db"), &bytes).unwrap();
+        let (_, session) = enrolled.unlock();
+        let aside = enrolled.file("queue.db.damaged-1");
+        assert_eq!(*session.queue_opened(), Opened::MovedAside(aside.clone()));
+        assert_eq!(std::fs::read(aside).unwrap(), bytes);
+        assert_eq!(session.verify_queue().unwrap(), 1, "the unlocking, in the new one");
+    }
+
+    #[test]
+    fn a_device_without_its_state_does_not_open() {
+        let enrolled = Enrolled::new();
+        std::fs::remove_file(enrolled.file("state.db")).unwrap();
+        let refused = enrolled.device().unlock(&right_pin()).map(drop);
+        assert!(
+            matches!(refused, Err(DeviceError::Store(StoreError::Missing("state")))),
+            "{refused:?}"
+        );
+        assert!(!enrolled.file("state.db").exists());
+    }
+
+    #[test]
+    fn enrolling_twice_changes_nothing() {
+        let enrolled = Enrolled::new();
+        let enrolment = enrolled.unlock().1.enrolment().clone();
+        let again = enrol(
+            enrolled.folder.path(),
+            &*enrolled.key,
+            &*enrolled.clock,
+            &Enrolment { unit: 9, ..enrolment.clone() },
+            &pin("730461"),
+            ArgonCost::smallest_for_tests(),
+        );
+        assert!(matches!(again, Err(DeviceError::Vault(VaultError::AlreadyExists))), "{again:?}");
+        assert_eq!(*enrolled.unlock().1.enrolment(), enrolment);
+    }
+
+    #[test]
+    fn a_clock_behind_a_signed_time_is_suspect() {
+        let enrolled = Enrolled::new();
+        let (mut device, mut session) = enrolled.unlock();
+        install(&enrolled, &mut device, &mut session, &notices_package(1, &[]));
+        assert!(!session.time().unwrap().is_suspect());
+        enrolled.clock.set(NOW.plus_seconds(-24 * 3_600));
+        let time = session.time().unwrap();
+        assert!(time.is_suspect());
+        assert_eq!(time.upper, NOW.plus_seconds(-3 * 3_600), "when the snapshot was made");
+        assert!(time.upper > enrolled.clock.real_time());
+    }
+
+    #[test]
+    fn each_kind_of_line_has_its_number() {
+        for kind in RecentKind::ALL {
+            assert_eq!(RecentKind::from_number(kind as u8), Some(kind));
+        }
+        assert_eq!(RecentKind::from_number(0), None);
+        assert_eq!(RecentKind::from_number(14), None);
     }
 }

@@ -126,9 +126,7 @@ impl Nationality {
 
     /// Returns the code without filler, "VNM" or "D".
     pub fn as_str(&self) -> &str {
-        std::str::from_utf8(&self.0)
-            .unwrap_or_default()
-            .trim_end_matches('<')
+        std::str::from_utf8(&self.0).unwrap_or_default().trim_end_matches('<')
     }
 }
 
@@ -152,12 +150,7 @@ impl Unread {
 
 impl fmt::Debug for Unread {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "Unread(field {}, {} chars)",
-            self.position,
-            self.text.chars().count()
-        )
+        write!(f, "Unread(field {}, {} chars)", self.position, self.text.chars().count())
     }
 }
 
@@ -248,9 +241,7 @@ pub struct Document {
 impl Document {
     /// Returns the personal number, where the document states one.
     pub fn personal_number(&self) -> Option<PersonalNumber> {
-        self.numbers
-            .iter()
-            .find_map(|number| number.value.personal())
+        self.numbers.iter().find_map(|number| number.value.personal())
     }
 
     /// Returns a document of which nothing has been read yet.
@@ -285,11 +276,7 @@ impl Document {
             if matches!(number.place(), Place::Unknown(_)) {
                 self.warn(Warning::UnknownPrefix);
             }
-            if self
-                .sex
-                .as_ref()
-                .is_some_and(|sex| sex.value != number.sex())
-            {
+            if self.sex.as_ref().is_some_and(|sex| sex.value != number.sex()) {
                 self.warn(Warning::SexDiffersFromNumber);
             }
             if birth.is_some_and(|birth| birth.year() != number.birth_year()) {
@@ -328,37 +315,24 @@ mod tests {
     /// Tells a whole document, one line a value, so that a test can show what it expects.
     pub(super) fn told(document: &Document) -> String {
         fn line<T>(name: &str, field: &Option<Field<T>>, text: impl Fn(&T) -> String) -> String {
-            field.as_ref().map_or(String::new(), |field| {
-                format!("{name}: {}\n", text(&field.value))
-            })
+            field
+                .as_ref()
+                .map_or(String::new(), |field| format!("{name}: {}\n", text(&field.value)))
         }
         let mut told = format!("kind: {}\n", document.kind.code());
         for number in &document.numbers {
-            told += &format!(
-                "number: {:?} {}\n",
-                number.value.kind(),
-                number.value.as_str()
-            );
+            told += &format!("number: {:?} {}\n", number.value.kind(), number.value.as_str());
         }
         told += &line("name", &document.name, |name| name.as_str().to_owned());
         told += &line("birth", &document.birth, |birth| {
-            format!(
-                "{:04}-{:02}-{:02}",
-                birth.year(),
-                birth.month(),
-                birth.day()
-            )
+            format!("{:04}-{:02}-{:02}", birth.year(), birth.month(), birth.day())
         });
         told += &line("sex", &document.sex, |sex| match sex {
             Sex::Male => "M".to_owned(),
             Sex::Female => "F".to_owned(),
         });
-        told += &line("address", &document.address, |address| {
-            address.as_str().to_owned()
-        });
-        told += &line("nationality", &document.nationality, |state| {
-            state.as_str().to_owned()
-        });
+        told += &line("address", &document.address, |address| address.as_str().to_owned());
+        told += &line("nationality", &document.nationality, |state| state.as_str().to_owned());
         told += &line("issued", &document.issued, Date::to_string);
         if let Some(expiry) = &document.expiry {
             let day = match expiry.value {
@@ -379,22 +353,13 @@ mod tests {
     /// Reads the files of a folder under `tests/data/payloads` that end in `ending`, by name
     /// without it.
     pub(super) fn files(folder: &str, ending: &str) -> BTreeMap<String, Vec<u8>> {
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
-            .join("tests/data/payloads")
-            .join(folder);
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/payloads").join(folder);
         let entries = std::fs::read_dir(&folder).expect("the folder of fixtures");
         entries
             .map(|entry| entry.expect("an entry of the folder").path())
-            .filter(|path| {
-                path.extension()
-                    .is_some_and(|extension| extension == ending)
-            })
+            .filter(|path| path.extension().is_some_and(|extension| extension == ending))
             .map(|path| {
-                let name = path
-                    .file_stem()
-                    .expect("a file name")
-                    .to_string_lossy()
-                    .into_owned();
+                let name = path.file_stem().expect("a file name").to_string_lossy().into_owned();
                 (name, std::fs::read(&path).expect("a fixture"))
             })
             .collect()
@@ -410,16 +375,10 @@ mod tests {
         assert!(inputs.len() >= at_least, "{folder} was not found whole");
         for (name, input) in inputs {
             let told = parse(&input).map_or_else(|error| error.to_string(), |found| told(&found));
-            let expected = expected
-                .remove(&name)
-                .expect("an expectation beside each file");
+            let expected = expected.remove(&name).expect("an expectation beside each file");
             assert_eq!(told, String::from_utf8_lossy(&expected), "{folder}/{name}");
         }
-        assert!(
-            expected.is_empty(),
-            "expectations without a file: {:?}",
-            expected.keys()
-        );
+        assert!(expected.is_empty(), "expectations without a file: {:?}", expected.keys());
     }
 
     #[test]

@@ -117,11 +117,8 @@ mod tests {
     use crate::matching::testing::{HIS_NUMBER, a_citizen, birth, reported, wanted};
     use crate::verdict::decide;
 
-    const HERE: Circumstances = Circumstances {
-        unit: 4_107,
-        channel: Channel::Qr,
-        reason: CheckReason::Patrol,
-    };
+    const HERE: Circumstances =
+        Circumstances { unit: 4_107, channel: Channel::Qr, reason: CheckReason::Patrol };
 
     fn answer(notices: Vec<Notice>, register: RegisterAnswer) -> Answer {
         let document = a_citizen();

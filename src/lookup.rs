@@ -363,7 +363,8 @@ mod tests {
         ] {
             assert_eq!(found(&mut store, &called(name, born)), [5], "{name}");
         }
-        for name in ["Nguyễn Thị", "Thị Hoà", "Nguyễn Thị Hoa Mai", "Nguyễn Văn Hoà"] {
+        for name in ["Nguyễn Thị", "Thị Hoà", "Nguyễn Thị Hoa Mai", "Nguyễn Văn Hoà"]
+        {
             assert_eq!(found(&mut store, &called(name, born)), [0; 0], "{name}");
         }
         for other in [(1988, 3, 3), (1988, 2, 2), (1989, 3, 2)] {
@@ -392,7 +393,8 @@ mod tests {
         let mut store = with(&[wanted()], &[]);
         let nameless = Document { name: None, birth: None, ..a_citizen() };
         assert_eq!(found(&mut store, &nameless), [wanted().id]);
-        let dateless = Document { birth: None, ..called("Nguyễn Văn Mẫu", PartialDate::UNKNOWN) };
+        let dateless =
+            Document { birth: None, ..called("Nguyễn Văn Mẫu", PartialDate::UNKNOWN) };
         assert_eq!(found(&mut store, &dateless), [0; 0]);
     }
 
@@ -490,9 +492,8 @@ mod tests {
         {
             let mut store = with(&[wanted()], &[citizen_row()]);
             let lookup = Lookup::open(&store.path(), &store.state).unwrap();
-            let mut ask = |time: TrustedTime| {
-                lookup.ask(&document, time, &mut store.state).unwrap()
-            };
+            let mut ask =
+                |time: TrustedTime| lookup.ask(&document, time, &mut store.state).unwrap();
             for _ in 0..limited.per_hour() {
                 assert!(matches!(ask(now()).register, RegisterAnswer::Row { .. }));
             }
@@ -553,8 +554,18 @@ mod tests {
         ask(&mut store, &a_citizen()).unwrap();
         let held = dump(&store.state_connection());
         for asked in [
-            "Phạm", "PHAM", "Dò", "001099888777", "99888777", "1999", "Nguyễn", "NGUYEN",
-            HIS_NUMBER, "88999901", "19880302", "1988-03-02",
+            "Phạm",
+            "PHAM",
+            "Dò",
+            "001099888777",
+            "99888777",
+            "1999",
+            "Nguyễn",
+            "NGUYEN",
+            HIS_NUMBER,
+            "88999901",
+            "19880302",
+            "1988-03-02",
         ] {
             assert!(!held.windows(asked.len()).any(|part| part == asked.as_bytes()), "{asked}");
         }

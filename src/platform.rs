@@ -34,19 +34,13 @@ mod tests {
         for position in 0..signature.len() {
             let mut changed = signature;
             changed[position] ^= 0x01;
-            assert!(
-                !verifies(&one.public_key(), b"message", &changed),
-                "byte {position}"
-            );
+            assert!(!verifies(&one.public_key(), b"message", &changed), "byte {position}");
         }
 
         // Public key: a compressed point, the same every time, the device's own.
         assert!(matches!(one.public_key()[0], 0x02 | 0x03));
         assert_eq!(one.public_key(), one.public_key());
-        assert_ne!(
-            fingerprint(&one.public_key()),
-            fingerprint(&other.public_key())
-        );
+        assert_ne!(fingerprint(&one.public_key()), fingerprint(&other.public_key()));
         assert_eq!(one.protection(), one.protection());
 
         // The queue's key: the device's own, and no answer that anybody else asks for.
@@ -65,10 +59,7 @@ mod tests {
 
     #[test]
     fn simulated_key_keeps_the_contract() {
-        let (one, other) = (
-            SimulatedDeviceKey::numbered(1),
-            SimulatedDeviceKey::numbered(2),
-        );
+        let (one, other) = (SimulatedDeviceKey::numbered(1), SimulatedDeviceKey::numbered(2));
         check_device_key_contract(&one, &other);
     }
 
@@ -79,10 +70,7 @@ mod tests {
         for tag in [0x00, 0x04, 0x05, 0xFF] {
             let mut public_key = key.public_key();
             public_key[0] = tag;
-            assert!(
-                !verifies(&public_key, b"message", &signature),
-                "tag {tag:#04x}"
-            );
+            assert!(!verifies(&public_key, b"message", &signature), "tag {tag:#04x}");
         }
         // 2^256 - 1 is larger than the field's prime.
         let mut beyond = [0xFF; 33];

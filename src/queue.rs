@@ -98,7 +98,9 @@ impl Queue {
             Ok(queue) => Ok((queue, Opened::Whole)),
             Err(QueueError::Store(StoreError::Unreadable(_) | StoreError::Foreign(_))) => {
                 let aside = free_name(path);
-                for (from, suffix) in store::companions(path).iter().zip(["-wal", "-shm", "-journal"]) {
+                for (from, suffix) in
+                    store::companions(path).iter().zip(["-wal", "-shm", "-journal"])
+                {
                     if from.exists() {
                         let mut to = aside.as_os_str().to_owned();
                         to.push(suffix);
@@ -157,9 +159,8 @@ impl Queue {
         let sealed = seal(&header, body, &writer.collect_key)?;
         header.body_hash = sha256(&sealed);
         let header = codec::encode(Wire::RecordHeader, &header).map_err(|_| QueueError::Format)?;
-        let signature = device_key
-            .sign(&signing_bytes(Domain::Record, &header))
-            .map_err(QueueError::Sign)?;
+        let signature =
+            device_key.sign(&signing_bytes(Domain::Record, &header)).map_err(QueueError::Sign)?;
         transaction.execute(
             "INSERT INTO record VALUES (?, ?, ?, ?)",
             params![sequence.cast_signed(), header, signature, sealed],
@@ -184,9 +185,9 @@ impl Queue {
 
     /// Returns the newest headers, newest first.
     pub fn headers(&self, most: u32) -> Result<Vec<RecordHeader>, QueueError> {
-        let mut statement = self.connection.prepare_cached(
-            "SELECT sequence, header FROM record ORDER BY sequence DESC LIMIT ?",
-        )?;
+        let mut statement = self
+            .connection
+            .prepare_cached("SELECT sequence, header FROM record ORDER BY sequence DESC LIMIT ?")?;
         let mut rows = statement.query(params![most])?;
         let mut headers = Vec::new();
         while let Some(row) = rows.next()? {
@@ -268,11 +269,7 @@ pub fn draw_collect_keys() -> (Zeroizing<[u8; 32]>, [u8; 32]) {
 /// Length of an encapsulated X25519 key (RFC 9180, 7.1).
 const ENCAPSULATED_BYTES: usize = 32;
 
-fn seal(
-    header: &RecordHeader,
-    body: &Body,
-    collect_key: &[u8; 32],
-) -> Result<Vec<u8>, QueueError> {
+fn seal(header: &RecordHeader, body: &Body, collect_key: &[u8; 32]) -> Result<Vec<u8>, QueueError> {
     let padded = Zeroizing::new(record::encode_body(body).map_err(|_| QueueError::Format)?);
     let public = <X25519HkdfSha256 as Kem>::PublicKey::from_bytes(collect_key)
         .map_err(|_| QueueError::Seal)?;
@@ -506,12 +503,8 @@ mod tests {
         // Encapsulated key, body of 256 bytes, tag.
         assert_eq!(lengths, [32 + 256 + 16; 3]);
         for header in queue.headers(3).unwrap() {
-            let same = RecordHeader {
-                sequence: 0,
-                previous: [0; 32],
-                body_hash: [0; 32],
-                ..header
-            };
+            let same =
+                RecordHeader { sequence: 0, previous: [0; 32], body_hash: [0; 32], ..header };
             let expected = RecordHeader {
                 device: [9; 16],
                 sequence: 0,
@@ -724,10 +717,7 @@ mod tests {
         let queue = device.with_records(2);
         drop(queue);
         let (holder, _) = device.open();
-        holder
-            .connection
-            .execute_batch("PRAGMA journal_mode = DELETE; BEGIN EXCLUSIVE")
-            .unwrap();
+        holder.connection.execute_batch("PRAGMA journal_mode = DELETE; BEGIN EXCLUSIVE").unwrap();
         let refused = Queue::open(&device.path(), &queue_key(&device.key).unwrap()).map(drop);
         assert!(matches!(refused, Err(QueueError::Store(StoreError::Busy))), "{refused:?}");
         holder.connection.execute_batch("COMMIT").unwrap();
@@ -750,8 +740,7 @@ mod tests {
             let folder = tempfile::tempdir().unwrap();
             let path = folder.path().join("queue.db");
             std::fs::write(&path, &damaged).unwrap();
-            let (mut queue, opened) =
-                Queue::open(&path, &queue_key(&device.key).unwrap()).unwrap();
+            let (mut queue, opened) = Queue::open(&path, &queue_key(&device.key).unwrap()).unwrap();
             let Opened::MovedAside(aside) = opened else { panic!("page {page}") };
             assert_eq!(std::fs::read(aside).unwrap(), damaged, "page {page}");
             assert_eq!(device.append(&mut queue, &cleared()), 1, "page {page}");

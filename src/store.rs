@@ -328,7 +328,10 @@ mod tests {
         connection.execute_batch("PRAGMA user_version = 9").unwrap();
         drop(connection);
         let refused = open(&path, &key(1), Kind::State, Access::ReadWrite);
-        assert!(matches!(refused, Err(StoreError::Newer { found: 9, known: 1, .. })), "{refused:?}");
+        assert!(
+            matches!(refused, Err(StoreError::Newer { found: 9, known: 1, .. })),
+            "{refused:?}"
+        );
     }
 
     #[test]
@@ -392,7 +395,10 @@ mod tests {
             std::fs::write(&path, &whole[..len]).unwrap();
             let refused = open(&path, &key(1), Kind::State, Access::ReadWrite).map(drop);
             assert!(
-                matches!(refused, Err(StoreError::Unreadable("state") | StoreError::Foreign("state"))),
+                matches!(
+                    refused,
+                    Err(StoreError::Unreadable("state") | StoreError::Foreign("state"))
+                ),
                 "{len}: {refused:?}"
             );
         }

@@ -324,8 +324,7 @@ fn partial_date_text(date: PartialDate) -> String {
 
 /// Writes a moment in Vietnamese civil time: "23/11/2026, 06:00".
 fn moment_text(time: DeviceTime) -> String {
-    let seconds =
-        (time.0 + crate::clock::VIETNAM_OFFSET_SECONDS).rem_euclid(86_400);
+    let seconds = (time.0 + crate::clock::VIETNAM_OFFSET_SECONDS).rem_euclid(86_400);
     let date = Date::from_days(time.vietnam_day());
     format!("{}, {}", date_text(date), clock_text(seconds))
 }

@@ -259,7 +259,8 @@ impl Worker {
         };
         let threads = vec![
             std::thread::spawn({
-                let (camera, slot, emit) = (Arc::clone(&camera), Arc::clone(&slot), Arc::clone(&emit));
+                let (camera, slot, emit) =
+                    (Arc::clone(&camera), Arc::clone(&slot), Arc::clone(&emit));
                 move || run_camera(&camera, &slot, &open_source, &emit)
             }),
             std::thread::spawn({
@@ -758,5 +759,623 @@ pub fn code_of(error: &DeviceError) -> &'static str {
         DeviceError::Lookup(_) => "lookup",
         DeviceError::RolledBack => "rolled-back",
         DeviceError::Io(_) => "folder",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+    use std::sync::atomic::AtomicUsize;
+
+    use super::*;
+    use crate::camera::pictures::PictureSource;
+    use crate::checks::Verdict;
+    use crate::device::testing::{Enrolled, pin, right_pin};
+    use crate::matching::testing::wanted;
+    use crate::snapshot::testing::notices_package;
+    use crate::store::install::Proceed;
+
+    /// Generous, for machines that are busy with other things.
+    const LONG: Duration = Duration::from_secs(30);
+
+    const PICTURES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/pictures");
+    /// Two pictures that are easily read, and the numbers on them.
+    const FIRST: (&str, &str) = ("0006_easy.jpg", "057191914618");
+    const SECOND: (&str, &str) = ("0285_easy.jpg", "028066221241");
+
+    fn picture(name: &str) -> Frame {
+        PictureSource::open(&[Path::new(PICTURES).join(name)]).unwrap().next_frame().unwrap()
+    }
+
+    /// A frame in which nothing is to be seen.
+    fn blank() -> Frame {
+        Frame { width: 64, height: 48, luma: vec![128; 64 * 48], number: 0, label: None }
+    }
+
+    /// The test's end of a camera: it gives the frames that the test hands over, when it does.
+    #[derive(Clone, Default)]
+    struct Camera {
+        frames: Arc<(Mutex<CameraState>, Condvar)>,
+        opened: Arc<AtomicUsize>,
+    }
+
+    #[derive(Default)]
+    struct CameraState {
+        next: std::collections::VecDeque<Frame>,
+        /// A frame that is given whenever there is no other.
+        forever: Option<Frame>,
+        asked: usize,
+        number: u64,
+    }
+
+    impl Camera {
+        fn opener(&self) -> OpenSource {
+            let camera = self.clone();
+            Box::new(move || {
+                camera.opened.fetch_add(1, Ordering::SeqCst);
+                Ok(Box::new(camera.clone()))
+            })
+        }
+
+        fn give(&self, frame: Frame) {
+            self.frames.0.lock().unwrap().next.push_back(frame);
+            self.frames.1.notify_all();
+        }
+
+        fn give_forever(&self, frame: Frame) {
+            self.frames.0.lock().unwrap().forever = Some(frame);
+            self.frames.1.notify_all();
+        }
+
+        fn asked(&self) -> usize {
+            self.frames.0.lock().unwrap().asked
+        }
+
+        /// Waits until the camera's thread waits for this many frames in all.
+        fn wait_until_asked(&self, times: usize) {
+            let begun = Instant::now();
+            while self.asked() < times {
+                assert!(begun.elapsed() < LONG, "asked {} times", self.asked());
+                std::thread::sleep(Duration::from_millis(1));
+            }
+        }
+    }
+
+    impl FrameSource for Camera {
+        fn next_frame(&mut self) -> Result<Frame, CameraError> {
+            let mut state = self.frames.0.lock().unwrap();
+            state.asked += 1;
+            loop {
+                if let Some(frame) = state.next.pop_front().or_else(|| state.forever.clone()) {
+                    state.number += 1;
+                    let frame = Frame { number: state.number, ..frame };
+                    drop(state);
+                    // No camera is faster than this.
+                    std::thread::sleep(Duration::from_millis(5));
+                    return Ok(frame);
+                }
+                state = self.frames.1.wait(state).unwrap();
+            }
+        }
+
+        fn is_simulated(&self) -> bool {
+            false
+        }
+    }
+
+    /// A running worker, and what it says.
+    struct Running {
+        worker: Worker,
+        events: Receiver<Event>,
+        enrolled: Enrolled,
+    }
+
+    impl Running {
+        /// A device on which the first picture's bearer is wanted.
+        fn start(open_source: OpenSource) -> Running {
+            let enrolled = Enrolled::new();
+            let (mut device, mut session) = enrolled.unlock();
+            let number = crate::matching::testing::number(
+                sync_format::v1::notice::NumberKind::Personal,
+                FIRST.1,
+            );
+            let birth = crate::matching::testing::birth((1991, 1, 12));
+            let notice = Notice { numbers: vec![number], birth, sex: None, ..wanted() };
+            let package = enrolled.package(&notices_package(1, &[notice]));
+            device.install(&mut session, &package, |_| Proceed::Continue).unwrap();
+            drop((device, session));
+
+            let (told, events) = mpsc::channel();
+            let emit: Emit = Arc::new(move |event| told.send(event).unwrap_or_default());
+            let worker = Worker::start(enrolled.device(), open_source, emit);
+            Running { worker, events, enrolled }
+        }
+
+        fn unlocked(open_source: OpenSource) -> Running {
+            let running = Running::start(open_source);
+            running.worker.ask(Request::Unlock(right_pin()));
+            running.wait_for(|event| matches!(event, Event::Unlocked(_)));
+            running
+        }
+
+        fn ask(&self, request: Request) {
+            self.worker.ask(request);
+        }
+
+        /// Returns the next event of this kind, and drops those before it.
+        #[track_caller]
+        fn wait_for(&self, is_it: impl Fn(&Event) -> bool) -> Event {
+            self.collect_until(is_it).pop().unwrap()
+        }
+
+        /// Returns the events up to the next one of this kind.
+        #[track_caller]
+        fn collect_until(&self, is_last: impl Fn(&Event) -> bool) -> Vec<Event> {
+            let mut seen = Vec::new();
+            loop {
+                match self.events.recv_timeout(LONG) {
+                    Ok(event) => seen.push(event),
+                    Err(error) => panic!("{error} after {seen:?}"),
+                }
+                if seen.last().is_some_and(&is_last) {
+                    return seen;
+                }
+            }
+        }
+
+        /// Returns what was said until everything asked for so far was done.
+        #[track_caller]
+        fn settle(&self) -> Vec<Event> {
+            self.ask(Request::Attempts);
+            self.collect_until(|event| matches!(event, Event::Attempts(..)))
+        }
+
+        /// Number of the person that the next answer is about, and its verdict.
+        #[track_caller]
+        fn next_answer(&self) -> (String, Verdict) {
+            match self.wait_for(|event| matches!(event, Event::Answered(_))) {
+                Event::Answered(checked) => {
+                    let number = checked.document.personal_number().unwrap().digits();
+                    (number, checked.answer.verdict)
+                }
+                other => panic!("{other:?}"),
+            }
+        }
+
+        fn records(&self) -> u64 {
+            match self.ask_home() {
+                Some(home) => home.waiting,
+                None => panic!("locked"),
+            }
+        }
+
+        fn ask_home(&self) -> Option<Home> {
+            self.ask(Request::Home);
+            self.settle().into_iter().find_map(|event| match event {
+                Event::Home(home) => Some(home),
+                _ => None,
+            })
+        }
+    }
+
+    /// Waits as long as the decoder needs for frames that it must not report.
+    fn let_the_decoder_look() {
+        std::thread::sleep(Duration::from_millis(300));
+    }
+
+    fn pictures(names: &[&str]) -> OpenSource {
+        let paths: Vec<_> = names.iter().map(|name| Path::new(PICTURES).join(name)).collect();
+        Box::new(move || Ok(Box::new(PictureSource::open(&paths)?)))
+    }
+
+    fn is_about_a_person(event: &Event) -> bool {
+        matches!(
+            event,
+            Event::Frame(..)
+                | Event::Answered(_)
+                | Event::CheckSaved { .. }
+                | Event::Saved { .. }
+                | Event::Notice(_)
+                | Event::NotACard(_)
+                | Event::TypedRefused(_)
+        )
+    }
+
+    #[test]
+    fn a_card_is_answered_first_and_recorded_then() {
+        let running = Running::unlocked(pictures(&[FIRST.0, SECOND.0]));
+        let before = running.records();
+        running.ask(Request::StartScan);
+        let events = running.collect_until(|event| matches!(event, Event::CheckSaved { .. }));
+        let place = |is_it: fn(&Event) -> bool| events.iter().position(is_it);
+        let frame = place(|event| matches!(event, Event::Frame(_, FrameOrigin::Simulated)));
+        let answered = place(|event| matches!(event, Event::Answered(_)));
+        assert!(frame < answered && answered.is_some(), "{events:?}");
+        let Some(Event::Answered(checked)) = answered.map(|at| &events[at]) else { panic!() };
+        assert_eq!(checked.document.personal_number().unwrap().digits(), FIRST.1);
+        assert_eq!(checked.answer.verdict, Verdict::Match);
+        let Some(Event::CheckSaved { sequence }) = events.last() else { panic!() };
+        assert_eq!(*sequence, before + 1);
+        assert_eq!(running.records(), before + 1);
+
+        // The next scan is of the next picture.
+        running.ask(Request::Forget);
+        running.ask(Request::StartScan);
+        assert_eq!(running.next_answer(), (SECOND.1.to_owned(), Verdict::NotListed));
+        running.wait_for(|event| matches!(event, Event::CheckSaved { .. }));
+        running.ask(Request::StartScan);
+        let ended = running.wait_for(|event| matches!(event, Event::Camera(_)));
+        assert!(matches!(ended, Event::Camera(CameraError::Ended)), "{ended:?}");
+    }
+
+    #[test]
+    fn one_scan_gives_one_answer_however_many_frames_show_the_card() {
+        let camera = Camera::default();
+        camera.give_forever(picture(FIRST.0));
+        let running = Running::unlocked(camera.opener());
+        running.ask(Request::StartScan);
+        assert_eq!(running.next_answer(), (FIRST.1.to_owned(), Verdict::Match));
+        let_the_decoder_look();
+        let after = running.settle();
+        assert!(!after.iter().any(|event| matches!(event, Event::Answered(_))), "{after:?}");
+    }
+
+    #[test]
+    fn a_frame_of_the_person_before_is_never_answered_for_the_next() {
+        let camera = Camera::default();
+        let running = Running::unlocked(camera.opener());
+        running.ask(Request::StartScan);
+        // The camera is about to give a frame for the first scan, and is slow.
+        camera.wait_until_asked(1);
+        running.ask(Request::StopScan);
+        running.ask(Request::StartScan);
+        running.settle();
+        camera.give(picture(FIRST.0));
+        // The frame has come when the next one is asked for, for the second scan.
+        camera.wait_until_asked(2);
+        let_the_decoder_look();
+        let seen = running.settle();
+        assert!(!seen.iter().any(is_about_a_person), "{seen:?}");
+
+        camera.give(picture(SECOND.0));
+        assert_eq!(running.next_answer(), (SECOND.1.to_owned(), Verdict::NotListed));
+        running.wait_for(|event| matches!(event, Event::CheckSaved { .. }));
+        assert_eq!(camera.opened.load(Ordering::SeqCst), 2, "a camera is let go in between");
+    }
+
+    #[test]
+    fn what_a_scan_found_is_dropped_when_nobody_asks_for_it_any_more() {
+        let payload = || {
+            let frame = picture(FIRST.0);
+            decode::payloads(&frame)
+        };
+        let found_for =
+            |scan| Request::Decoded { payloads: payload(), scan, since: Instant::now() };
+        for between in [
+            &[Request::StopScan][..],
+            &[Request::StopScan, Request::StartScan],
+            &[Request::StartScan],
+            &[Request::Lock],
+        ] {
+            let enrolled = Enrolled::new();
+            let (told, events) = mpsc::channel();
+            let camera = Arc::new(CameraSwitch::default());
+            let mut device = enrolled.device();
+            let session = device.unlock(&right_pin()).unwrap();
+            let mut desk = Desk {
+                device,
+                session: Some(session),
+                shown: None,
+                camera: Arc::clone(&camera),
+                emit: Arc::new(move |event| told.send(event).unwrap_or_default()),
+            };
+            desk.serve(Request::StartScan).unwrap();
+            assert!(camera.find(1), "the decoder has read a card");
+            for request in between {
+                let request = match request {
+                    Request::StopScan => Request::StopScan,
+                    Request::StartScan => Request::StartScan,
+                    _ => Request::Lock,
+                };
+                desk.serve(request).unwrap();
+            }
+            desk.serve(found_for(1)).unwrap();
+            drop(desk);
+            let seen: Vec<Event> = events.try_iter().collect();
+            assert!(!seen.iter().any(is_about_a_person), "{between:?}: {seen:?}");
+        }
+    }
+
+    #[test]
+    fn a_scan_is_found_once_and_claimed_once() {
+        let camera = CameraSwitch::default();
+        camera.start();
+        assert_eq!(camera.wanted(), Wanted::Frames(1));
+        assert!(camera.find(1));
+        assert!(!camera.find(1));
+        assert!(!camera.claim(2));
+        assert!(camera.claim(1));
+        assert!(!camera.claim(1));
+        camera.start();
+        assert!(!camera.find(1), "the scan before");
+        assert!(camera.find(2));
+        camera.start();
+        assert!(!camera.claim(2), "another scan has begun");
+        camera.quit();
+        camera.stop();
+        camera.start();
+        assert_eq!(camera.wanted(), Wanted::Quit);
+    }
+
+    #[test]
+    fn locking_during_a_scan_ends_it_and_forgets_the_person() {
+        let camera = Camera::default();
+        camera.give_forever(blank());
+        let running = Running::unlocked(camera.opener());
+        running.ask(Request::StartScan);
+        running.wait_for(|event| matches!(event, Event::Frame(_, FrameOrigin::Camera)));
+        running.ask(Request::Lock);
+        running.wait_for(|event| matches!(event, Event::Locked));
+        running.settle();
+        // From here on the camera shows a card, and nobody looks.
+        camera.give_forever(picture(FIRST.0));
+        let_the_decoder_look();
+        let asked = camera.asked();
+        let_the_decoder_look();
+        let seen = running.settle();
+        assert!(!seen.iter().any(is_about_a_person), "{seen:?}");
+        assert_eq!(camera.asked(), asked, "the camera is off");
+
+        running.ask(Request::Unlock(right_pin()));
+        running.wait_for(|event| matches!(event, Event::Unlocked(_)));
+        running.ask(Request::StartScan);
+        assert_eq!(running.next_answer(), (FIRST.1.to_owned(), Verdict::Match));
+    }
+
+    #[test]
+    fn a_person_on_the_screen_is_gone_after_locking() {
+        let running = Running::unlocked(pictures(&[FIRST.0]));
+        running.ask(Request::StartScan);
+        running.wait_for(|event| matches!(event, Event::CheckSaved { .. }));
+        running.ask(Request::Lock);
+        running.wait_for(|event| matches!(event, Event::Locked));
+        running.ask(Request::Unlock(right_pin()));
+        running.wait_for(|event| matches!(event, Event::Unlocked(_)));
+        let before = running.records();
+        for request in [a_confirmation(), Request::Clarify, Request::RecordCheck] {
+            running.ask(request);
+        }
+        let seen = running.settle();
+        assert!(!seen.iter().any(is_about_a_person), "{seen:?}");
+        assert_eq!(running.records(), before);
+    }
+
+    fn a_confirmation() -> Request {
+        Request::RecordOutcome {
+            notice: wanted().id,
+            outcome: Outcome::Confirmed,
+            why: OutcomeWhy::ConfirmedByDuty,
+        }
+    }
+
+    #[test]
+    fn a_wrong_pin_is_refused_and_the_right_one_opens() {
+        let running = Running::start(pictures(&[FIRST.0]));
+        running.ask(Request::Unlock(pin("730461")));
+        let refused = running.wait_for(|event| matches!(event, Event::UnlockRefused(_)));
+        assert!(
+            matches!(refused, Event::UnlockRefused(UnlockError::Wrong { left: 9, .. })),
+            "{refused:?}"
+        );
+        let attempts = running.settle();
+        let Some(Event::Attempts(attempts, label)) = attempts.last() else { panic!() };
+        assert_eq!((attempts.failed, attempts.left, label.as_str()), (1, 9, "07"));
+        running.ask(Request::Unlock(right_pin()));
+        let welcome = running.wait_for(|event| matches!(event, Event::Unlocked(_)));
+        let Event::Unlocked(welcome) = welcome else { panic!() };
+        assert_eq!(welcome.queue, Opened::Whole);
+        assert_eq!(welcome.enrolment.unit, 4_107);
+        assert_eq!(welcome.home.searches_left, 15);
+    }
+
+    #[test]
+    fn a_wrong_pin_locks_a_device_that_was_open() {
+        let running = Running::unlocked(pictures(&[FIRST.0]));
+        running.ask(Request::Unlock(pin("730461")));
+        running.wait_for(|event| matches!(event, Event::UnlockRefused(_)));
+        assert!(running.ask_home().is_none());
+    }
+
+    #[test]
+    fn while_locked_requests_give_nothing() {
+        let camera = Camera::default();
+        camera.give_forever(picture(FIRST.0));
+        let running = Running::start(camera.opener());
+        let payloads = decode::payloads(&picture(FIRST.0));
+        let entry = |number: &str| TypedEntry { number: number.into(), ..TypedEntry::default() };
+        let typed =
+            |number| Request::CheckTyped { entry: entry(number), reason: CheckReason::Patrol };
+        for request in [
+            Request::StartScan,
+            Request::Decoded { payloads, scan: 1, since: Instant::now() },
+            Request::Decoded {
+                payloads: vec![decode::Payload { bytes: b"https://example.org".to_vec() }],
+                scan: 0,
+                since: Instant::now(),
+            },
+            typed(FIRST.1),
+            typed("12"),
+            a_confirmation(),
+            Request::Clarify,
+            Request::RecordCheck,
+            Request::OpenNotice { id: wanted().id, reason: 1 },
+            Request::Forget,
+            Request::Home,
+            Request::Queue,
+            Request::Lists,
+            Request::Keep { name: "theme", value: "night".into() },
+            Request::SkipPicture,
+            Request::StopScan,
+        ] {
+            running.ask(request);
+        }
+        let_the_decoder_look();
+        let seen = running.settle();
+        assert!(matches!(&seen[..], [Event::Attempts(..)]), "{seen:?}");
+        assert_eq!(camera.opened.load(Ordering::SeqCst), 0, "the camera stays off");
+        assert_eq!(running.enrolled.unlock().1.state().setting("theme").unwrap(), None);
+    }
+
+    #[test]
+    fn a_code_that_is_no_card_is_named_and_the_scan_is_over() {
+        let enrolled = Enrolled::new();
+        let (told, events) = mpsc::channel();
+        let camera = Arc::new(CameraSwitch::default());
+        let mut device = enrolled.device();
+        let session = device.unlock(&right_pin()).unwrap();
+        let mut desk = Desk {
+            device,
+            session: Some(session),
+            shown: None,
+            camera: Arc::clone(&camera),
+            emit: Arc::new(move |event| told.send(event).unwrap_or_default()),
+        };
+        let payload = |bytes: &[u8]| decode::Payload { bytes: bytes.to_vec() };
+        let card = "057191914618||Thạch Công Yến|12011991|Nữ|Quảng Ngãi|04042023";
+        for (scan, payloads, is_answered) in [
+            (1, vec![payload(b"https://example.org"), payload(b"000201")], false),
+            (2, vec![payload(b"https://example.org"), payload(card.as_bytes())], true),
+        ] {
+            desk.serve(Request::StartScan).unwrap();
+            assert!(camera.find(scan));
+            desk.serve(Request::Decoded { payloads, scan, since: Instant::now() }).unwrap();
+            let seen: Vec<Event> = events.try_iter().collect();
+            if is_answered {
+                assert!(matches!(&seen[..], [Event::Answered(_), Event::CheckSaved { .. }]));
+            } else {
+                assert!(matches!(&seen[..], [Event::NotACard(NotACard::Link)]), "{seen:?}");
+            }
+            assert_eq!(camera.wanted(), Wanted::Rest);
+        }
+    }
+
+    #[test]
+    fn an_outcome_is_recorded_for_the_person_on_the_screen() {
+        let running = Running::unlocked(pictures(&[FIRST.0]));
+        running.ask(Request::StartScan);
+        running.wait_for(|event| matches!(event, Event::CheckSaved { .. }));
+        assert_eq!(running.ask_home().unwrap().unrecorded, 1);
+        let before = running.records();
+        running.ask(a_confirmation());
+        let saved = running.wait_for(|event| matches!(event, Event::Saved { .. }));
+        assert!(matches!(saved, Event::Saved { sequence } if sequence == before + 1), "{saved:?}");
+        assert_eq!(running.ask_home().unwrap().unrecorded, 0);
+        running.ask(Request::Forget);
+        running.ask(a_confirmation());
+        let seen = running.settle();
+        assert!(!seen.iter().any(is_about_a_person), "{seen:?}");
+    }
+
+    #[test]
+    fn a_check_that_was_not_saved_can_be_saved_again_and_once() {
+        let running = Running::unlocked(pictures(&[FIRST.0]));
+        let before = running.records();
+        // The device key answers no more when the record is signed.
+        running.enrolled.key.fail_after(0);
+        running.ask(Request::StartScan);
+        let events = running.collect_until(|event| matches!(event, Event::NotSaved { .. }));
+        assert!(events.iter().any(|event| matches!(event, Event::Answered(_))), "{events:?}");
+        assert!(matches!(events.last(), Some(Event::NotSaved { code: "queue" })));
+        running.enrolled.key.recover();
+        running.ask(Request::RecordCheck);
+        running.wait_for(|event| matches!(event, Event::CheckSaved { .. }));
+        running.ask(Request::RecordCheck);
+        running.settle();
+        assert_eq!(running.records(), before + 1);
+    }
+
+    #[test]
+    fn a_typed_entry_is_checked_or_its_problems_are_named() {
+        let running = Running::unlocked(pictures(&[FIRST.0]));
+        let typed = |number: &str| Request::CheckTyped {
+            entry: TypedEntry { number: number.into(), ..TypedEntry::default() },
+            reason: CheckReason::NoDocument,
+        };
+        running.ask(typed("0571919"));
+        let refused = running.wait_for(|event| matches!(event, Event::TypedRefused(_)));
+        let Event::TypedRefused(problems) = refused else { panic!() };
+        assert_eq!(problems, [TypedProblem::NumberTooShort { missing: 5 }]);
+        running.ask(typed(FIRST.1));
+        assert_eq!(running.next_answer().0, FIRST.1);
+        running.wait_for(|event| matches!(event, Event::CheckSaved { .. }));
+    }
+
+    #[test]
+    fn the_sixteenth_name_search_of_an_hour_is_refused() {
+        let running = Running::unlocked(pictures(&[FIRST.0]));
+        let search = || Request::CheckTyped {
+            entry: TypedEntry {
+                name: "Nguyễn Văn Mẫu".into(),
+                birth: "02/03/1988".into(),
+                ..TypedEntry::default()
+            },
+            reason: CheckReason::NoDocument,
+        };
+        for _ in 0..15 {
+            running.ask(search());
+            running.wait_for(|event| matches!(event, Event::CheckSaved { .. }));
+        }
+        running.ask(search());
+        let seen = running.settle();
+        assert!(matches!(&seen[..], [Event::NoSearchLeft, Event::Attempts(..)]), "{seen:?}");
+    }
+
+    #[test]
+    fn a_camera_that_is_not_there_is_named_and_can_be_tried_again() {
+        let tries = Arc::new(AtomicUsize::new(0));
+        let counted = Arc::clone(&tries);
+        let running = Running::unlocked(Box::new(move || {
+            if counted.fetch_add(1, Ordering::SeqCst) == 0 {
+                return Err(CameraError::Busy);
+            }
+            Ok(Box::new(PictureSource::open(&[Path::new(PICTURES).join(FIRST.0)])?))
+        }));
+        running.ask(Request::StartScan);
+        let told = running.wait_for(|event| matches!(event, Event::Camera(_)));
+        assert!(matches!(told, Event::Camera(CameraError::Busy)), "{told:?}");
+        running.ask(Request::StartScan);
+        assert_eq!(running.next_answer().0, FIRST.1);
+        assert_eq!(tries.load(Ordering::SeqCst), 2);
+    }
+
+    #[test]
+    fn dropping_the_worker_ends_it_within_a_second() {
+        let camera = Camera::default();
+        camera.give_forever(blank());
+        let running = Running::unlocked(camera.opener());
+        running.ask(Request::StartScan);
+        running.wait_for(|event| matches!(event, Event::Frame(..)));
+        let begun = Instant::now();
+        drop(running.worker);
+        assert!(begun.elapsed() < Duration::from_secs(1), "{:?}", begun.elapsed());
+        // Its end is in the log.
+        let session = running.enrolled.unlock().1;
+        let events: Vec<_> =
+            session.queue().headers(2).unwrap().iter().map(|header| header.event).collect();
+        use sync_format::v1::record::Event::{Lock, Unlock};
+        assert_eq!(events, [Unlock, Lock]);
+    }
+
+    #[test]
+    fn each_error_has_a_short_name_without_content() {
+        for (error, code) in [
+            (DeviceError::NotEnrolled, "not-enrolled"),
+            (DeviceError::RolledBack, "rolled-back"),
+            (DeviceError::Lookup(LookupError::NoSearchLeft), "lookup"),
+            (DeviceError::Store(crate::store::StoreError::Full), "store"),
+            (DeviceError::Queue(crate::queue::QueueError::Seal), "queue"),
+        ] {
+            assert_eq!(code_of(&error), code);
+        }
     }
 }

@@ -115,10 +115,7 @@ fn search_with_rxing(frame: &Frame) -> Search {
         if three.iter().any(|corner| used.contains(corner)) {
             continue;
         }
-        if let Some(bytes) = SampleQR(bits, triple)
-            .ok()
-            .and_then(|code| bytes_of(code.getBits()))
-        {
+        if let Some(bytes) = SampleQR(bits, triple).ok().and_then(|code| bytes_of(code.getBits())) {
             found.push(bytes);
             used.extend(three);
             if found.len() == MAX_CODES {
@@ -127,17 +124,11 @@ fn search_with_rxing(frame: &Frame) -> Search {
         }
     }
     if found.is_empty() && corners.len() <= MAX_CORNERS {
-        let hints = DecodeHints {
-            TryHarder: Some(true),
-            ..DecodeHints::default()
-        };
+        let hints = DecodeHints { TryHarder: Some(true), ..DecodeHints::default() };
         let code = Detector::new(bits).detect_with_hints(&hints);
         found.extend(code.ok().and_then(|code| bytes_of(code.getBits())));
     }
-    Search {
-        found,
-        corners: corners.len(),
-    }
+    Search { found, corners: corners.len() }
 }
 
 /// Corrects and decodes the modules of one code.
@@ -178,13 +169,7 @@ mod tests {
 
     fn evenly(width: u32, height: u32, level: u8) -> Frame {
         let luma = vec![level; width as usize * height as usize];
-        Frame {
-            width,
-            height,
-            luma,
-            number: 1,
-            label: None,
-        }
+        Frame { width, height, luma, number: 1, label: None }
     }
 
     fn fixture(name: &str) -> Frame {
@@ -200,21 +185,12 @@ mod tests {
         let mut pictures = 0;
         for line in truth.lines().skip(1) {
             let mut columns = line.split('\t');
-            let (name, payload) = (
-                columns.next().expect("file"),
-                columns.nth(1).expect("payload"),
-            );
+            let (name, payload) = (columns.next().expect("file"), columns.nth(1).expect("payload"));
             let frame = fixture(name);
-            let expected = Payload {
-                bytes: payload.into(),
-            };
+            let expected = Payload { bytes: payload.into() };
             if name == UNREADABLE {
                 assert_eq!(payloads(&frame), [], "{name}");
-                assert_eq!(
-                    hint(&frame),
-                    Some(Hint::Closer),
-                    "{name}: 2.8 pixels a module"
-                );
+                assert_eq!(hint(&frame), Some(Hint::Closer), "{name}: 2.8 pixels a module");
             } else {
                 assert_eq!(payloads(&frame), [expected], "{name}");
             }
@@ -230,17 +206,9 @@ mod tests {
         let bitmap = BinaryBitmap::new(HybridBinarizer::new(source.expect("whole")));
         let bits = bitmap.get_black_matrix();
         let triples = GenerateFinderPatternSets(&mut FindFinderPatterns(bits, true, 0));
-        let read = |triple| {
-            SampleQR(bits, triple)
-                .ok()
-                .and_then(|code| bytes_of(code.getBits()))
-        };
+        let read = |triple| SampleQR(bits, triple).ok().and_then(|code| bytes_of(code.getBits()));
 
-        assert_eq!(
-            triples.iter().find_map(read),
-            None,
-            "else this picture shows nothing"
-        );
+        assert_eq!(triples.iter().find_map(read), None, "else this picture shows nothing");
         assert_eq!(payloads(&frame).len(), 1);
     }
 
@@ -254,27 +222,12 @@ mod tests {
 
     #[test]
     fn frames_without_a_code_give_nothing() {
-        for (width, height) in [
-            (1, 1),
-            (3, 2),
-            (7, 8),
-            (39, 41),
-            (41, 39),
-            (40, 40),
-            (5_000, 1),
-        ] {
+        for (width, height) in [(1, 1), (3, 2), (7, 8), (39, 41), (41, 39), (40, 40), (5_000, 1)] {
             for level in [0, 128, 255] {
-                assert_eq!(
-                    payloads(&evenly(width, height, level)),
-                    [],
-                    "{width} x {height}"
-                );
+                assert_eq!(payloads(&evenly(width, height, level)), [], "{width} x {height}");
             }
         }
-        let cut_off = Frame {
-            luma: vec![0; 99],
-            ..evenly(100, 100, 0)
-        };
+        let cut_off = Frame { luma: vec![0; 99], ..evenly(100, 100, 0) };
         assert_eq!(payloads(&cut_off), [], "not whole");
     }
 
@@ -294,10 +247,7 @@ mod tests {
         const STEP: u32 = 40;
         let mut sheet = evenly(1280, 720, 255);
         for (place, level) in sheet.luma.iter_mut().enumerate() {
-            let (x, y) = (
-                place as u32 % 1280 % STEP / 2,
-                place as u32 / 1280 % STEP / 2,
-            );
+            let (x, y) = (place as u32 % 1280 % STEP / 2, place as u32 / 1280 % STEP / 2);
             let ring = x.abs_diff(3).max(y.abs_diff(3));
             if x < 7 && y < 7 && ring != 2 {
                 *level = 0;
@@ -310,9 +260,7 @@ mod tests {
 
     #[test]
     fn debug_shows_the_length_only() {
-        let payload = Payload {
-            bytes: b"048088999901".to_vec(),
-        };
+        let payload = Payload { bytes: b"048088999901".to_vec() };
         assert_eq!(format!("{payload:?}"), "Payload(12 bytes)");
     }
 
@@ -365,16 +313,8 @@ mod tests {
             let cases: [(&str, QrCode, Vec<u8>); 9] = [
                 ("bytes in UTF-8", code_of_bytes(name), name.to_vec()),
                 ("bytes in Latin-1", code_of_bytes(latin), latin.to_vec()),
-                (
-                    "bytes in Shift-JIS",
-                    code_of_bytes(japanese),
-                    japanese.to_vec(),
-                ),
-                (
-                    "byte order mark, NUL, line end",
-                    code_of_bytes(lines),
-                    lines.to_vec(),
-                ),
+                ("bytes in Shift-JIS", code_of_bytes(japanese), japanese.to_vec()),
+                ("byte order mark, NUL, line end", code_of_bytes(lines), lines.to_vec()),
                 (
                     "UTF-8 announced",
                     code(|bits| {
@@ -434,10 +374,7 @@ mod tests {
         #[test]
         fn all_codes_of_a_frame_are_read_each_payload_once_and_not_more_than_the_most() {
             let codes = |texts: &[&str]| -> Vec<QrCode> {
-                texts
-                    .iter()
-                    .map(|text| code_of_bytes(text.as_bytes()))
-                    .collect()
+                texts.iter().map(|text| code_of_bytes(text.as_bytes())).collect()
             };
             let read = |texts: &[&str]| -> Vec<String> {
                 let mut read: Vec<String> = payloads(&frame_of(&codes(texts)))

@@ -31,11 +31,7 @@ impl Frame {
 
 impl fmt::Debug for Frame {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "Frame({} x {}, number {})",
-            self.width, self.height, self.number
-        )
+        write!(f, "Frame({} x {}, number {})", self.width, self.height, self.number)
     }
 }
 
@@ -44,13 +40,7 @@ mod tests {
     use super::*;
 
     fn a_frame(width: u32, height: u32, pixels: usize) -> Frame {
-        Frame {
-            width,
-            height,
-            luma: vec![7; pixels],
-            number: 3,
-            label: Some("an.png".into()),
-        }
+        Frame { width, height, luma: vec![7; pixels], number: 3, label: Some("an.png".into()) }
     }
 
     #[test]
@@ -62,11 +52,7 @@ mod tests {
             (0, 3, 0, false),
             (u32::MAX, u32::MAX, 1, false),
         ] {
-            assert_eq!(
-                a_frame(width, height, pixels).is_whole(),
-                expected,
-                "{width} x {height}"
-            );
+            assert_eq!(a_frame(width, height, pixels).is_whole(), expected, "{width} x {height}");
         }
     }
 

@@ -51,10 +51,7 @@ pub(super) struct Patience<T> {
 
 impl<T: Send + 'static> Patience<T> {
     pub(super) const fn new(deadline: Duration) -> Patience<T> {
-        Patience {
-            deadline,
-            overdue: Mutex::new(Vec::new()),
-        }
+        Patience { deadline, overdue: Mutex::new(Vec::new()) }
     }
 
     /// Runs guarded `work` on a thread of its own and returns its result, or `None` where it
@@ -78,10 +75,7 @@ impl<T: Send + 'static> Patience<T> {
             Err(RecvTimeoutError::Disconnected) => None,
             Err(RecvTimeoutError::Timeout) => {
                 tracing::warn!(what, "took too long and was left alone");
-                self.overdue
-                    .lock()
-                    .unwrap_or_else(PoisonError::into_inner)
-                    .push(result);
+                self.overdue.lock().unwrap_or_else(PoisonError::into_inner).push(result);
                 None
             }
         }
@@ -112,10 +106,7 @@ mod tests {
     fn a_guarded_panic_prints_nothing_of_its_message() {
         const INSIDE: &str = "FIELDCHECK_TEST_GUARDED_PANIC";
         if std::env::var_os(INSIDE).is_some() {
-            assert_eq!(
-                guarded("test", || -> u8 { panic!("048088999901 inside") }),
-                None
-            );
+            assert_eq!(guarded("test", || -> u8 { panic!("048088999901 inside") }), None);
             panic!("outside the guard");
         }
         let this = "camera::guard::tests::a_guarded_panic_prints_nothing_of_its_message";
@@ -126,10 +117,7 @@ mod tests {
             .expect("runs");
         let printed =
             String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
-        assert!(
-            printed.contains("outside the guard"),
-            "other panics are shown: {printed}"
-        );
+        assert!(printed.contains("outside the guard"), "other panics are shown: {printed}");
         assert!(!printed.contains("048088999901"), "{printed}");
     }
 
@@ -138,11 +126,7 @@ mod tests {
         let patience = Patience::new(Duration::from_secs(30));
         assert_eq!(patience.run("test", || 7), Some(7));
         assert_eq!(patience.run("test", || panic!("stopped")), None);
-        assert_eq!(
-            patience.run("test", || 8),
-            Some(8),
-            "a panic is not overdue"
-        );
+        assert_eq!(patience.run("test", || 8), Some(8), "a panic is not overdue");
     }
 
     #[test]
@@ -159,10 +143,7 @@ mod tests {
         while patience.is_waiting() {
             thread::yield_now();
         }
-        let patience = Patience {
-            deadline: Duration::from_secs(30),
-            ..patience
-        };
+        let patience = Patience { deadline: Duration::from_secs(30), ..patience };
         assert_eq!(patience.run("test", || 3), Some(3));
     }
 }

@@ -74,10 +74,7 @@ pub fn hint(frame: &Frame) -> Option<Hint> {
     if !frame.is_whole() {
         return None;
     }
-    let picture = Area {
-        columns: 0..frame.width as usize,
-        rows: 0..frame.height as usize,
-    };
+    let picture = Area { columns: 0..frame.width as usize, rows: 0..frame.height as usize };
     if bright_level(frame, &picture) < DARK_BELOW {
         return Some(Hint::Dark);
     }
@@ -154,10 +151,7 @@ impl Edges {
         let (columns, rows) = (width / BLOCK, height / BLOCK);
         let mut sums = vec![0; columns * rows];
         // The last samples of the frame have no neighbour.
-        let (end_x, end_y) = (
-            (columns * BLOCK).min(width - 1),
-            (rows * BLOCK).min(height - 1),
-        );
+        let (end_x, end_y) = ((columns * BLOCK).min(width - 1), (rows * BLOCK).min(height - 1));
         for y in (0..end_y.saturating_sub(EDGE_STEP - 1)).step_by(EDGE_STEP) {
             let row = &frame.luma[y * width..][..width];
             let below = &frame.luma[(y + EDGE_STEP) * width..][..width];
@@ -176,10 +170,7 @@ impl Edges {
             })
             .sum()
         };
-        Edges {
-            columns,
-            sums: (0..sums.len()).map(with_neighbours).collect(),
-        }
+        Edges { columns, sums: (0..sums.len()).map(with_neighbours).collect() }
     }
 
     /// Returns the sum from which a square counts as busy.
@@ -220,10 +211,7 @@ fn busiest_area(edges: &Edges) -> Option<Busy> {
     }
     let columns = pixels_of(largest.iter().map(|block| block % edges.columns))?;
     let rows = pixels_of(largest.iter().map(|block| block / edges.columns))?;
-    Some(Busy {
-        area: Area { columns, rows },
-        side,
-    })
+    Some(Busy { area: Area { columns, rows }, side })
 }
 
 /// Takes out the open squares that hang together with `start`.
@@ -319,42 +307,24 @@ mod tests {
         let noise = {
             let mut frame = evenly(0);
             let mut state = 3;
-            frame
-                .luma
-                .fill_with(|| if coin(&mut state) { 110 } else { 150 });
+            frame.luma.fill_with(|| if coin(&mut state) { 110 } else { 150 });
             frame
         };
         let text_line = (0..30).fold(evenly(200), |frame, i| frame.fill(100 + i * 12, 300, 6, 30));
         let cases = [
             ("too dark to see anything", evenly(30), Some(Hint::Dark)),
-            (
-                "a code in the dark",
-                evenly(40).with_modules(5, 15, 60),
-                Some(Hint::Dark),
-            ),
+            ("a code in the dark", evenly(40).with_modules(5, 15, 60), Some(Hint::Dark)),
             ("an empty desk", evenly(140), None),
             ("noise alone", noise, None),
             ("a line of text", text_line, None),
-            (
-                "the sun in the lens",
-                evenly(140).fill(300, 50, 600, 255),
-                Some(Hint::Glare),
-            ),
+            ("the sun in the lens", evenly(140).fill(300, 50, 600, 255), Some(Hint::Glare)),
             (
                 "a reflection on the code",
                 evenly(140).with_modules(5, 30, 200).fill(440, 240, 90, 255),
                 Some(Hint::Glare),
             ),
-            (
-                "a small code",
-                evenly(140).with_modules(3, 30, 200),
-                Some(Hint::Closer),
-            ),
-            (
-                "a moved code",
-                evenly(140).with_modules(6, 30, 200).moved(5),
-                Some(Hint::Steady),
-            ),
+            ("a small code", evenly(140).with_modules(3, 30, 200), Some(Hint::Closer)),
+            ("a moved code", evenly(140).with_modules(6, 30, 200).moved(5), Some(Hint::Steady)),
         ];
         for (what, frame, expected) in cases {
             assert_eq!(hint(&frame), expected, "{what}");
@@ -363,32 +333,12 @@ mod tests {
 
     #[test]
     fn any_size_of_frame_is_taken() {
-        for (width, height) in [
-            (1, 1),
-            (2, 2),
-            (15, 16),
-            (16, 16),
-            (17, 18),
-            (18, 17),
-            (4_000, 1),
-        ] {
+        for (width, height) in [(1, 1), (2, 2), (15, 16), (16, 16), (17, 18), (18, 17), (4_000, 1)]
+        {
             let luma = vec![140; width as usize * height as usize];
-            let frame = Frame {
-                width,
-                height,
-                luma,
-                number: 1,
-                label: None,
-            };
+            let frame = Frame { width, height, luma, number: 1, label: None };
             assert_eq!(hint(&frame), None, "{width} x {height}");
         }
-        assert_eq!(
-            hint(&Frame {
-                luma: vec![0; 5],
-                ..evenly(0)
-            }),
-            None,
-            "not whole"
-        );
+        assert_eq!(hint(&Frame { luma: vec![0; 5], ..evenly(0) }), None, "not whole");
     }
 }

@@ -17,6 +17,12 @@ pub struct LatestFrame<T = Frame> {
     arrived: Condvar,
 }
 
+impl<T> Default for LatestFrame<T> {
+    fn default() -> LatestFrame<T> {
+        LatestFrame::new()
+    }
+}
+
 impl<T> LatestFrame<T> {
     /// Makes an empty mailbox.
     pub fn new() -> LatestFrame<T> {
@@ -51,13 +57,7 @@ mod tests {
     use super::*;
 
     fn frame(number: u64) -> Frame {
-        Frame {
-            width: 1,
-            height: 1,
-            luma: vec![0],
-            number,
-            label: None,
-        }
+        Frame { width: 1, height: 1, luma: vec![0], number, label: None }
     }
 
     const LONG: Duration = Duration::from_secs(30);
@@ -79,10 +79,7 @@ mod tests {
         thread::scope(|scope| {
             let reader = scope.spawn(|| mailbox.take(LONG));
             mailbox.put(frame(7));
-            assert_eq!(
-                reader.join().expect("reader").map(|frame| frame.number),
-                Some(7)
-            );
+            assert_eq!(reader.join().expect("reader").map(|frame| frame.number), Some(7));
         });
     }
 

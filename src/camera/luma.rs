@@ -111,11 +111,7 @@ mod tests {
     fn yuyv_gives_every_second_byte() {
         let buffer = [10, 128, 20, 129, 30, 130, 40, 131];
         assert_eq!(luma_of_yuyv(2, 2, &buffer), Some(vec![10, 20, 30, 40]));
-        assert_eq!(
-            luma_of_yuyv(2, 1, &buffer),
-            Some(vec![10, 20]),
-            "the buffer may be longer"
-        );
+        assert_eq!(luma_of_yuyv(2, 1, &buffer), Some(vec![10, 20]), "the buffer may be longer");
         assert_eq!(luma_of_yuyv(2, 3, &buffer), None, "cut off");
     }
 
@@ -129,11 +125,7 @@ mod tests {
     /// A JPEG of 32 x 16 pixels, dark on the left and light on the right.
     fn a_jpeg() -> Vec<u8> {
         let picture = image::RgbImage::from_fn(32, 16, |x, _| {
-            image::Rgb(if x < 16 {
-                [20, 20, 20]
-            } else {
-                [220, 220, 220]
-            })
+            image::Rgb(if x < 16 { [20, 20, 20] } else { [220, 220, 220] })
         });
         let mut bytes = Vec::new();
         image::codecs::jpeg::JpegEncoder::new_with_quality(&mut bytes, 95)
@@ -160,11 +152,7 @@ mod tests {
         for bytes in [a_jpeg(), with_rubbish] {
             let luma = luma_of_mjpeg(32, 16, &bytes).expect("decodes");
             assert_eq!(luma.len(), 32 * 16);
-            assert!(
-                luma[0].abs_diff(20) < 6 && luma[31].abs_diff(220) < 6,
-                "{:?}",
-                &luma[..32]
-            );
+            assert!(luma[0].abs_diff(20) < 6 && luma[31].abs_diff(220) < 6, "{:?}", &luma[..32]);
         }
     }
 
@@ -207,12 +195,7 @@ mod tests {
             ("no JPEG", 32, 16, vec![7; 600]),
             ("cut off in a segment", 32, 16, jpeg[..100].to_vec()),
             ("cut off before a segment", 32, 16, jpeg[..20].to_vec()),
-            (
-                "a segment that is none",
-                32,
-                16,
-                vec![0xFF, 0xD8, 0x00, 0xE0, 0, 2],
-            ),
+            ("a segment that is none", 32, 16, vec![0xFF, 0xD8, 0x00, 0xE0, 0, 2]),
             ("smaller than the stream", 64, 16, jpeg.clone()),
             ("larger than the stream", 16, 16, jpeg),
         ] {

@@ -93,12 +93,7 @@ impl PictureSource {
         if pictures.is_empty() {
             return Err(CameraError::NotFound);
         }
-        Ok(PictureSource {
-            paths: pictures,
-            current: 0,
-            shown: None,
-            next_number: 1,
-        })
+        Ok(PictureSource { paths: pictures, current: 0, shown: None, next_number: 1 })
     }
 }
 
@@ -127,11 +122,7 @@ impl FrameSource for PictureSource {
 
     fn advance(&mut self) {
         self.shown = None;
-        self.current = if self.current < self.paths.len() {
-            self.current + 1
-        } else {
-            0
-        };
+        self.current = if self.current < self.paths.len() { self.current + 1 } else { 0 };
     }
 }
 
@@ -140,21 +131,14 @@ fn not_opened(error: &std::io::Error) -> CameraError {
 }
 
 fn name_of(path: &Path) -> String {
-    path.file_name()
-        .unwrap_or_default()
-        .to_string_lossy()
-        .into_owned()
+    path.file_name().unwrap_or_default().to_string_lossy().into_owned()
 }
 
 fn pictures_of_folder(folder: &Path) -> std::io::Result<Vec<PathBuf>> {
     let mut paths = Vec::new();
     for entry in fs::read_dir(folder)? {
         let path = entry?.path();
-        let extension = path
-            .extension()
-            .unwrap_or_default()
-            .to_string_lossy()
-            .to_lowercase();
+        let extension = path.extension().unwrap_or_default().to_string_lossy().to_lowercase();
         if EXTENSIONS.contains(&extension.as_str()) && path.is_file() {
             paths.push(path);
         }
@@ -171,18 +155,10 @@ fn read_picture(path: &Path) -> Result<Frame, PictureFault> {
         .read_to_end(&mut bytes)
         .map_err(|_| PictureFault::NotReadable)?;
     if bytes.len() as u64 > MAX_PICTURE_BYTES {
-        return Err(PictureFault::TooManyBytes {
-            limit: MAX_PICTURE_BYTES,
-        });
+        return Err(PictureFault::TooManyBytes { limit: MAX_PICTURE_BYTES });
     }
     let (width, height, luma) = decode_picture(&bytes)?;
-    Ok(Frame {
-        width,
-        height,
-        luma,
-        number: 0,
-        label: Some(name_of(path)),
-    })
+    Ok(Frame { width, height, luma, number: 0, label: Some(name_of(path)) })
 }
 
 /// Decodes a PNG or JPEG to grey: width, height, pixels.
@@ -203,11 +179,7 @@ pub(super) fn decode_to_luma(
     let (width, height) = ImageReader::with_format(Cursor::new(bytes), format)
         .into_dimensions()
         .map_err(|_| PictureFault::Damaged)?;
-    let bad_size = PictureFault::BadSize {
-        width,
-        height,
-        limit,
-    };
+    let bad_size = PictureFault::BadSize { width, height, limit };
     let pixels = u64::from(width) * u64::from(height);
     if pixels == 0 || pixels > limit {
         return Err(bad_size);
@@ -236,12 +208,7 @@ pub(crate) mod tests {
     fn png_of(picture: &GrayImage) -> Vec<u8> {
         let mut bytes = Vec::new();
         image::codecs::png::PngEncoder::new(&mut bytes)
-            .write_image(
-                picture,
-                picture.width(),
-                picture.height(),
-                image::ExtendedColorType::L8,
-            )
+            .write_image(picture, picture.width(), picture.height(), image::ExtendedColorType::L8)
             .expect("encodes");
         bytes
     }
@@ -260,11 +227,7 @@ pub(crate) mod tests {
     fn crc32(bytes: &[u8]) -> u32 {
         !bytes.iter().fold(u32::MAX, |crc, byte| {
             (0..8).fold(crc ^ u32::from(*byte), |crc, _| {
-                if crc & 1 == 1 {
-                    (crc >> 1) ^ 0xEDB8_8320
-                } else {
-                    crc >> 1
-                }
+                if crc & 1 == 1 { (crc >> 1) ^ 0xEDB8_8320 } else { crc >> 1 }
             })
         })
     }
@@ -301,11 +264,7 @@ pub(crate) mod tests {
         assert_eq!(shows(&mut source), (Some("b.png".into()), 20));
         source.advance();
         assert_eq!(source.next_frame(), Err(CameraError::Ended));
-        assert_eq!(
-            source.next_frame(),
-            Err(CameraError::Ended),
-            "it stays ended"
-        );
+        assert_eq!(source.next_frame(), Err(CameraError::Ended), "it stays ended");
         source.advance();
         assert_eq!(shows(&mut source), (Some("a.PNG".into()), 10));
     }
@@ -336,11 +295,7 @@ pub(crate) mod tests {
     #[test]
     fn what_is_not_there_is_not_found() {
         let empty = folder_with(&[("notes.txt", b"no picture".to_vec())]);
-        for paths in [
-            vec![],
-            vec![empty.path().into()],
-            vec![empty.path().join("missing.png")],
-        ] {
+        for paths in [vec![], vec![empty.path().into()], vec![empty.path().join("missing.png")]] {
             let opened = PictureSource::open(&paths).map(|_| ());
             assert_eq!(opened, Err(CameraError::NotFound), "{paths:?}");
         }
@@ -349,62 +304,35 @@ pub(crate) mod tests {
     #[test]
     fn each_bad_picture_is_refused_for_what_is_wrong_with_it() {
         let limit = MAX_PICTURE_PIXELS;
-        let whole = png_of(&GrayImage::from_fn(64, 64, |x, y| {
-            image::Luma([(x * y) as u8])
-        }));
+        let whole = png_of(&GrayImage::from_fn(64, 64, |x, y| image::Luma([(x * y) as u8])));
         let mut gif = whole.clone();
         gif[..6].copy_from_slice(b"GIF89a");
         let cases = [
             ("empty.png", vec![], PictureFault::NotAPicture),
-            (
-                "text.jpg",
-                b"not a picture at all".to_vec(),
-                PictureFault::NotAPicture,
-            ),
+            ("text.jpg", b"not a picture at all".to_vec(), PictureFault::NotAPicture),
             ("gif.png", gif, PictureFault::NotAPicture),
-            (
-                "cut_off.png",
-                whole[..whole.len() / 2].to_vec(),
-                PictureFault::Damaged,
-            ),
-            (
-                "header_only.jpg",
-                vec![0xFF, 0xD8, 0xFF, 0xE0],
-                PictureFault::Damaged,
-            ),
+            ("cut_off.png", whole[..whole.len() / 2].to_vec(), PictureFault::Damaged),
+            ("header_only.jpg", vec![0xFF, 0xD8, 0xFF, 0xE0], PictureFault::Damaged),
             (
                 "bomb.png",
                 png_claiming(60_000, 60_000),
-                PictureFault::BadSize {
-                    width: 60_000,
-                    height: 60_000,
-                    limit,
-                },
+                PictureFault::BadSize { width: 60_000, height: 60_000, limit },
             ),
             (
                 "one_row_too_many.png",
                 png_claiming(4_000, 4_001),
-                PictureFault::BadSize {
-                    width: 4_000,
-                    height: 4_001,
-                    limit,
-                },
+                PictureFault::BadSize { width: 4_000, height: 4_001, limit },
             ),
             (
                 "too_long.png",
                 vec![0; MAX_PICTURE_BYTES as usize + 1],
-                PictureFault::TooManyBytes {
-                    limit: MAX_PICTURE_BYTES,
-                },
+                PictureFault::TooManyBytes { limit: MAX_PICTURE_BYTES },
             ),
         ];
         for (name, bytes, fault) in cases {
             let folder = folder_with(&[(name, bytes)]);
             let mut source = PictureSource::open(&[folder.path().join(name)]).expect("opens");
-            let expected = CameraError::Unreadable {
-                picture: name.into(),
-                fault,
-            };
+            let expected = CameraError::Unreadable { picture: name.into(), fault };
             assert_eq!(source.next_frame(), Err(expected));
         }
     }
@@ -413,10 +341,7 @@ pub(crate) mod tests {
     fn a_bad_picture_hides_no_other() {
         let folder = folder_with(&[("a.png", b"broken".to_vec()), ("b.png", grey(20))]);
         let mut source = PictureSource::open(&[folder.path().into()]).expect("opens");
-        assert!(matches!(
-            source.next_frame(),
-            Err(CameraError::Unreadable { .. })
-        ));
+        assert!(matches!(source.next_frame(), Err(CameraError::Unreadable { .. })));
         source.advance();
         assert_eq!(shows(&mut source), (Some("b.png".into()), 20));
     }
@@ -427,10 +352,7 @@ pub(crate) mod tests {
         let mut source = PictureSource::open(&[folder.path().into()]).expect("opens");
         fs::remove_file(folder.path().join("a.png")).expect("removes");
         let fault = PictureFault::NotReadable;
-        let expected = CameraError::Unreadable {
-            picture: "a.png".into(),
-            fault,
-        };
+        let expected = CameraError::Unreadable { picture: "a.png".into(), fault };
         assert_eq!(source.next_frame(), Err(expected));
     }
 

@@ -101,14 +101,8 @@ impl V4lSource {
             .name("camera".into())
             .spawn(run)
             .map_err(|_| CameraError::Lost)?;
-        let source = V4lSource {
-            newest,
-            stop,
-            reader,
-        };
-        is_open
-            .recv_timeout(OPEN_PATIENCE)
-            .unwrap_or(Err(CameraError::Lost))?;
+        let source = V4lSource { newest, stop, reader };
+        is_open.recv_timeout(OPEN_PATIENCE).unwrap_or(Err(CameraError::Lost))?;
         Ok(source)
     }
 }
@@ -164,19 +158,9 @@ fn read(mut device: impl Device, newest: &LatestFrame, stop: &AtomicBool) {
     while !stop.load(Ordering::Relaxed) && bad_frames < MOST_BAD_FRAMES {
         number += 1;
         match device.read() {
-            Reading::Luma {
-                width,
-                height,
-                luma,
-            } => {
+            Reading::Luma { width, height, luma } => {
                 bad_frames = 0;
-                newest.put(Frame {
-                    width,
-                    height,
-                    luma,
-                    number,
-                    label: None,
-                });
+                newest.put(Frame { width, height, luma, number, label: None });
             }
             Reading::Bad => bad_frames += 1,
             Reading::Gone => break,
@@ -201,24 +185,16 @@ fn open_device(index: u32) -> Result<Stream, CameraError> {
         for offer in by_preference(offers).into_iter().take(MOST_TRIES) {
             let wanted = [offer.format()];
             let exact = RequestedFormatType::Exact(offer);
-            if camera
-                .set_camera_requset(RequestedFormat::with_formats(exact, &wanted))
-                .is_ok()
-            {
+            if camera.set_camera_requset(RequestedFormat::with_formats(exact, &wanted)).is_ok() {
                 break;
             }
         }
         camera.open_stream()?;
         let format = camera.camera_format();
-        Ok(Stream {
-            camera: Some(camera),
-            format,
-        })
+        Ok(Stream { camera: Some(camera), format })
     });
     // The library panics at drivers that tell a step of 0 between sizes: no use to us either.
-    let stream = opened
-        .ok_or(CameraError::Unsupported)?
-        .map_err(|error| not_opened(&error))?;
+    let stream = opened.ok_or(CameraError::Unsupported)?.map_err(|error| not_opened(&error))?;
     if !FORMATS.contains(&stream.format.format()) {
         return Err(CameraError::Unsupported);
     }
@@ -236,11 +212,9 @@ impl Device for Stream {
             Some(luma_of(format, &buffer))
         });
         match read {
-            Some(Some(Some(luma))) => Reading::Luma {
-                width: format.width(),
-                height: format.height(),
-                luma,
-            },
+            Some(Some(Some(luma))) => {
+                Reading::Luma { width: format.width(), height: format.height(), luma }
+            }
             Some(Some(None)) => Reading::Bad,
             _ => Reading::Gone,
         }
@@ -278,9 +252,8 @@ fn sorted(error: &io::Error) -> CameraError {
 
 /// Sorts an error of the library, which carries the system's error in its text.
 fn not_opened(error: &NokhwaError) -> CameraError {
-    errno_in(&error.to_string()).map_or(CameraError::Unsupported, |errno| {
-        sorted(&io::Error::from_raw_os_error(errno))
-    })
+    errno_in(&error.to_string())
+        .map_or(CameraError::Unsupported, |errno| sorted(&io::Error::from_raw_os_error(errno)))
 }
 
 /// Finds the number in "… (os error 16)", as the standard library prints it.
@@ -297,9 +270,7 @@ fn by_preference(offers: Vec<CameraFormat>) -> Vec<CameraFormat> {
     let mut usable: Vec<(usize, CameraFormat)> = offers
         .into_iter()
         .filter_map(|offer| {
-            let rank = FORMATS
-                .iter()
-                .position(|format| *format == offer.format())?;
+            let rank = FORMATS.iter().position(|format| *format == offer.format())?;
             Some((rank, offer))
         })
         .collect();
@@ -307,18 +278,8 @@ fn by_preference(offers: Vec<CameraFormat>) -> Vec<CameraFormat> {
         let pixels = u64::from(offer.width()) * u64::from(offer.height());
         let is_slow = offer.frame_rate() < LEAST_RATE;
         let is_outside = !(ENOUGH_PIXELS..=MOST_PIXELS).contains(&pixels);
-        let wanted = if is_outside {
-            ENOUGH_PIXELS
-        } else {
-            MOST_PIXELS
-        };
-        (
-            is_slow,
-            is_outside,
-            pixels.abs_diff(wanted),
-            *rank,
-            offer.frame_rate().abs_diff(30),
-        )
+        let wanted = if is_outside { ENOUGH_PIXELS } else { MOST_PIXELS };
+        (is_slow, is_outside, pixels.abs_diff(wanted), *rank, offer.frame_rate().abs_diff(30))
     });
     usable.into_iter().map(|(_, offer)| offer).collect()
 }
@@ -362,11 +323,7 @@ mod tests {
     }
 
     fn good() -> Reading {
-        Reading::Luma {
-            width: 2,
-            height: 1,
-            luma: vec![10, 20],
-        }
+        Reading::Luma { width: 2, height: 1, luma: vec![10, 20] }
     }
 
     fn playing(readings: Vec<Reading>) -> V4lSource {
@@ -388,10 +345,7 @@ mod tests {
 
     #[test]
     fn a_device_that_goes_or_gives_only_bad_frames_is_lost() {
-        let only_bad = (0..MOST_BAD_FRAMES)
-            .map(|_| Reading::Bad)
-            .chain([good()])
-            .collect();
+        let only_bad = (0..MOST_BAD_FRAMES).map(|_| Reading::Bad).chain([good()]).collect();
         for readings in [vec![], only_bad] {
             assert_eq!(playing(readings).next_frame(), Err(CameraError::Lost));
         }
@@ -430,26 +384,14 @@ mod tests {
     fn errors_of_the_library_are_sorted_by_the_number_in_their_text() {
         let open = |text: &str| NokhwaError::OpenDeviceError("0".into(), text.into());
         for (error, expected) in [
-            (
-                open("V4L2 Error: No such file or directory (os error 2)"),
-                CameraError::NotFound,
-            ),
-            (
-                open("V4L2 Error: Permission denied (os error 13)"),
-                CameraError::Refused,
-            ),
+            (open("V4L2 Error: No such file or directory (os error 2)"), CameraError::NotFound),
+            (open("V4L2 Error: Permission denied (os error 13)"), CameraError::Refused),
             (
                 NokhwaError::OpenStreamError("Device or resource busy (os error 16)".into()),
                 CameraError::Busy,
             ),
-            (
-                open("V4L2 Error: No such device (os error 19)"),
-                CameraError::NotFound,
-            ),
-            (
-                open("V4L2 Error: Invalid argument (os error 22)"),
-                CameraError::Unsupported,
-            ),
+            (open("V4L2 Error: No such device (os error 19)"), CameraError::NotFound),
+            (open("V4L2 Error: Invalid argument (os error 22)"), CameraError::Unsupported),
             (open("Failed to Fufill"), CameraError::Unsupported),
             (open("(os error twelve)"), CameraError::Unsupported),
         ] {
@@ -461,11 +403,7 @@ mod tests {
     fn the_largest_quick_format_up_to_full_hd_is_preferred() {
         use FrameFormat::{GRAY, MJPEG, NV12, YUYV};
         let check = |offers: &[CameraFormat], expected: Option<CameraFormat>| {
-            assert_eq!(
-                by_preference(offers.to_vec()).first().copied(),
-                expected,
-                "{offers:?}"
-            );
+            assert_eq!(by_preference(offers.to_vec()).first().copied(), expected, "{offers:?}");
         };
         let hd_slow = offer(YUYV, 1280, 720, 5);
         let hd = offer(MJPEG, 1280, 720, 30);
@@ -475,19 +413,13 @@ mod tests {
         let vga = offer(YUYV, 640, 480, 30);
         let vga_jpeg = offer(MJPEG, 640, 480, 30);
 
-        check(
-            &[vga, hd_slow, hd, full_hd_slow, full_hd, four_k],
-            Some(full_hd),
-        );
+        check(&[vga, hd_slow, hd, full_hd_slow, full_hd, four_k], Some(full_hd));
         check(&[vga, hd_slow, hd, full_hd_slow, four_k], Some(hd));
         check(&[vga, hd_slow], Some(vga));
         check(&[hd_slow, full_hd_slow], Some(full_hd_slow));
         check(&[four_k, vga], Some(vga));
         check(&[vga_jpeg, vga], Some(vga));
-        check(
-            &[vga, offer(NV12, 640, 480, 30)],
-            Some(offer(NV12, 640, 480, 30)),
-        );
+        check(&[vga, offer(NV12, 640, 480, 30)], Some(offer(NV12, 640, 480, 30)));
         check(&[offer(YUYV, 640, 480, 60), vga], Some(vga));
         check(&[offer(GRAY, 1280, 720, 30)], None);
         check(&[], None);

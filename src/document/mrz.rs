@@ -151,11 +151,8 @@ impl fmt::Debug for MrzError {
 /// Reads a zone, with line ends or without them.
 pub fn parse(text: &str) -> Result<Document, MrzError> {
     let text = divide(text)?;
-    let lines: Vec<Line> = text
-        .iter()
-        .zip(1..)
-        .map(|(bytes, number)| Line { bytes, number })
-        .collect();
+    let lines: Vec<Line> =
+        text.iter().zip(1..).map(|(bytes, number)| Line { bytes, number }).collect();
     match lines.as_slice() {
         [upper, middle, names] => read_identity_card(*upper, *middle, *names),
         [names, lower] => read_passport(*names, *lower),
@@ -170,17 +167,12 @@ const TD3: (usize, usize) = (2, 44);
 /// Returns the lines of the zone in capitals; all have the length that their number demands.
 fn divide(text: &str) -> Result<Vec<Vec<u8>>, MrzError> {
     if text.len() > MAX_BYTES {
-        return Err(MrzError::WrongShape {
-            lines: text.lines().count(),
-            characters: text.len(),
-        });
+        return Err(MrzError::WrongShape { lines: text.lines().count(), characters: text.len() });
     }
     let mut lines = Vec::new();
     for line in text.split(['\r', '\n']) {
-        let line: Vec<char> = line
-            .chars()
-            .filter(|c| !c.is_whitespace() && !"\u{FEFF}\0".contains(*c))
-            .collect();
+        let line: Vec<char> =
+            line.chars().filter(|c| !c.is_whitespace() && !"\u{FEFF}\0".contains(*c)).collect();
         if !line.is_empty() {
             lines.push(capitals(&line, lines.len() + 1)?);
         }
@@ -204,10 +196,7 @@ fn divide(text: &str) -> Result<Vec<Vec<u8>>, MrzError> {
 }
 
 fn wrong_shape(lines: &[Vec<u8>]) -> MrzError {
-    MrzError::WrongShape {
-        lines: lines.len(),
-        characters: lines.iter().map(Vec::len).sum(),
-    }
+    MrzError::WrongShape { lines: lines.len(), characters: lines.iter().map(Vec::len).sum() }
 }
 
 fn capitals(line: &[char], number: usize) -> Result<Vec<u8>, MrzError> {
@@ -215,10 +204,7 @@ fn capitals(line: &[char], number: usize) -> Result<Vec<u8>, MrzError> {
         .zip(1..)
         .map(|(c, column)| match c.to_ascii_uppercase() {
             c @ ('A'..='Z' | '0'..='9' | '<') => Ok(c as u8),
-            _ => Err(MrzError::BadCharacter {
-                line: number,
-                column,
-            }),
+            _ => Err(MrzError::BadCharacter { line: number, column }),
         })
         .collect()
 }
@@ -241,12 +227,7 @@ fn read_identity_card(upper: Line, middle: Line, names: Line) -> Result<Document
     middle.check(
         29,
         CheckDigit::Composite,
-        &[
-            upper.part(5..30),
-            middle.part(0..7),
-            middle.part(8..15),
-            middle.part(18..29),
-        ],
+        &[upper.part(5..30), middle.part(0..7), middle.part(8..15), middle.part(18..29)],
     )?;
     if !digits.ends_with(card_number) {
         return Err(MrzError::NumbersDisagree);
@@ -255,13 +236,9 @@ fn read_identity_card(upper: Line, middle: Line, names: Line) -> Result<Document
     let number = PersonalNumber::parse(digits).ok_or(MrzError::BadNumber)?;
 
     let mut document = Document::blank(DocumentKind::IdentityCardMrz, Source::Mrz);
-    document
-        .numbers
-        .push(Field::new(number.into(), Source::Mrz));
+    document.numbers.push(Field::new(number.into(), Source::Mrz));
     // A pivot would guess the century; the number states it.
-    document.birth = Some(read_field(
-        birth.partial(century_of(number), DateField::Birth)?,
-    ));
+    document.birth = Some(read_field(birth.partial(century_of(number), DateField::Birth)?));
     document.expiry = Some(read_field(expiry.expiry_of_card()?));
     document.nationality = Some(read_field(nationality));
     read_sex(&mut document, sex);
@@ -295,9 +272,7 @@ fn read_passport(names: Line, lower: Line) -> Result<Document, MrzError> {
 
     let mut document = Document::blank(DocumentKind::Passport, Source::Mrz);
     if issuer == Nationality::VNM {
-        document
-            .numbers
-            .extend(optional_number(lower.part(28..42)).map(read_field));
+        document.numbers.extend(optional_number(lower.part(28..42)).map(read_field));
     }
     let passport = DocumentNumber::new(NumberKind::Passport, text_of(lower.part(0..9)))
         .ok_or(MrzError::BadNumber)?;
@@ -350,11 +325,8 @@ fn read_sex(document: &mut Document, sex: Option<Sex>) {
 fn read_name(document: &mut Document, line: Line, start: usize) -> Result<(), MrzError> {
     let part = line.letters(start..line.bytes.len())?;
     let words = text_of(part).replace('<', " ");
-    let name = if part.ends_with(&[FILLER; 2]) {
-        Name::parse(&words)
-    } else {
-        Name::parse_cut(&words)
-    };
+    let name =
+        if part.ends_with(&[FILLER; 2]) { Name::parse(&words) } else { Name::parse_cut(&words) };
     let name = name.ok_or(MrzError::MissingName)?;
     if name.is_cut() {
         document.warn(Warning::NameMayBeCut);
@@ -370,9 +342,7 @@ const FILLER: u8 = b'<';
 /// Returns a part of a line without the fillers behind it.
 fn text_of(part: &[u8]) -> &str {
     // Lines are made of ASCII alone, so this never falls back.
-    std::str::from_utf8(part)
-        .unwrap_or_default()
-        .trim_end_matches('<')
+    std::str::from_utf8(part).unwrap_or_default().trim_end_matches('<')
 }
 
 /// Returns the first two digits of the year of birth that the number states.
@@ -405,10 +375,9 @@ impl<'a> Line<'a> {
     fn letters(self, range: Range<usize>) -> Result<&'a [u8], MrzError> {
         let part = self.part(range.clone());
         match part.iter().position(u8::is_ascii_digit) {
-            Some(at) => Err(MrzError::NotALetter {
-                line: self.number,
-                column: range.start + at + 1,
-            }),
+            Some(at) => {
+                Err(MrzError::NotALetter { line: self.number, column: range.start + at + 1 })
+            }
             None => Ok(part),
         }
     }
@@ -448,11 +417,7 @@ impl<'a> Line<'a> {
 
     fn nationality(self, at: usize) -> Result<Nationality, MrzError> {
         self.letters(at..at + 3)?;
-        Ok(Nationality([
-            self.bytes[at],
-            self.bytes[at + 1],
-            self.bytes[at + 2],
-        ]))
+        Ok(Nationality([self.bytes[at], self.bytes[at + 1], self.bytes[at + 2]]))
     }
 }
 
@@ -506,11 +471,7 @@ impl TwoDigitYear {
             [FILLER, FILLER] => Ok(0),
             _ => line.two_digits(at),
         };
-        Ok(Self {
-            year: line.two_digits(at)?,
-            month: part(at + 2)?,
-            day: part(at + 4)?,
-        })
+        Ok(Self { year: line.two_digits(at)?, month: part(at + 2)?, day: part(at + 4)? })
     }
 
     fn partial(self, century: u16, field: DateField) -> Result<PartialDate, MrzError> {
@@ -536,9 +497,8 @@ impl TwoDigitYear {
 
     /// Returns the day of expiry: documents of the last century are no longer valid anywhere.
     fn day_of_this_century(self) -> Result<Date, MrzError> {
-        Date::new(2000 + u16::from(self.year), self.month, self.day).ok_or(MrzError::BadDate {
-            field: DateField::Expiry,
-        })
+        Date::new(2000 + u16::from(self.year), self.month, self.day)
+            .ok_or(MrzError::BadDate { field: DateField::Expiry })
     }
 
     fn expiry_of_card(self) -> Result<Expiry, MrzError> {
@@ -567,23 +527,17 @@ mod tests {
 
     #[test]
     fn every_zone_is_read() {
-        check_valid("mrz/valid", 15, |zone| {
-            parse(&String::from_utf8_lossy(zone))
-        });
+        check_valid("mrz/valid", 15, |zone| parse(&String::from_utf8_lossy(zone)));
     }
 
     #[test]
     fn every_file_that_is_no_zone_is_refused_for_the_reason_in_its_name() {
         let files = files("mrz/invalid", "txt");
-        assert!(
-            files.len() >= 30,
-            "the folder of refusals was not found whole"
-        );
+        assert!(files.len() >= 30, "the folder of refusals was not found whole");
         for (file, zone) in files {
             let error = parse(&text(zone)).expect_err(&file);
-            let (reason, detail) = file
-                .split_once("--")
-                .expect("a reason and a detail in the name");
+            let (reason, detail) =
+                file.split_once("--").expect("a reason and a detail in the name");
             assert_eq!(error.code(), reason, "{file}");
             if let MrzError::WrongCheckDigit { digit } = error {
                 assert!(detail.starts_with(digit.code()), "{file}");
@@ -596,50 +550,22 @@ mod tests {
         for (zone, expected) in [
             (
                 CARD.replace("IDVNM0", "IDVNMO"),
-                MrzError::NotADigit {
-                    line: 1,
-                    column: 6,
-                    resembles: Some('0'),
-                },
+                MrzError::NotADigit { line: 1, column: 6, resembles: Some('0') },
             ),
             (
                 CARD.replace("5048088", "50480B8"),
-                MrzError::NotADigit {
-                    line: 1,
-                    column: 20,
-                    resembles: Some('8'),
-                },
+                MrzError::NotADigit { line: 1, column: 20, resembles: Some('8') },
             ),
             (
                 CARD.replace("8803023M", "88O3023M"),
-                MrzError::NotADigit {
-                    line: 2,
-                    column: 3,
-                    resembles: Some('0'),
-                },
+                MrzError::NotADigit { line: 2, column: 3, resembles: Some('0') },
             ),
             (
                 CARD.replace("280302", "2803X2"),
-                MrzError::NotADigit {
-                    line: 2,
-                    column: 13,
-                    resembles: None,
-                },
+                MrzError::NotADigit { line: 2, column: 13, resembles: None },
             ),
-            (
-                CARD.replace("VAN", "V4N"),
-                MrzError::NotALetter {
-                    line: 3,
-                    column: 10,
-                },
-            ),
-            (
-                CARD.replace("VAN", "VĂN"),
-                MrzError::BadCharacter {
-                    line: 3,
-                    column: 10,
-                },
-            ),
+            (CARD.replace("VAN", "V4N"), MrzError::NotALetter { line: 3, column: 10 }),
+            (CARD.replace("VAN", "VĂN"), MrzError::BadCharacter { line: 3, column: 10 }),
         ] {
             assert_eq!(parse(&zone), Err(expected), "{zone}");
         }
@@ -661,12 +587,7 @@ mod tests {
 
     #[test]
     fn every_single_wrong_digit_of_a_card_is_noticed() {
-        let protected = (5..15)
-            .chain(15..27)
-            .chain([29])
-            .chain(31..38)
-            .chain(39..46)
-            .chain([60]);
+        let protected = (5..15).chain(15..27).chain([29]).chain(31..38).chain(39..46).chain([60]);
         let mut tried = 0;
         for at in protected {
             let original = CARD.as_bytes()[at];
@@ -675,10 +596,7 @@ mod tests {
                 let mut zone = CARD.as_bytes().to_vec();
                 zone[at] = digit;
                 let error = parse(&text(zone)).expect_err("a wrong digit");
-                assert!(
-                    matches!(error, MrzError::WrongCheckDigit { .. }),
-                    "{at}: {error}"
-                );
+                assert!(matches!(error, MrzError::WrongCheckDigit { .. }), "{at}: {error}");
                 tried += 1;
             }
         }
@@ -687,14 +605,9 @@ mod tests {
 
     #[test]
     fn cut_name_still_agrees_with_the_printed_one() {
-        let zone = files("mrz/valid", "txt")
-            .remove("card-name-cut-between-words")
-            .expect("the fixture");
-        let cut = parse(&text(zone))
-            .expect("a zone")
-            .name
-            .expect("a name")
-            .value;
+        let zone =
+            files("mrz/valid", "txt").remove("card-name-cut-between-words").expect("the fixture");
+        let cut = parse(&text(zone)).expect("a zone").name.expect("a name").value;
         let printed = |text| Name::parse(text).expect("a name");
         assert!(cut.matches_cut(&printed("Nguyễn Hoàng Thị Phương Thảo Nguyên Mẫu")));
         assert!(!cut.matches_cut(&printed("Nguyễn Hoàng Thị Phương Thanh")));

@@ -24,18 +24,12 @@ impl Name {
     /// Returns the name, or `None` when it holds no letter.
     pub fn parse(text: &str) -> Option<Self> {
         let text = text::clean(text);
-        text.chars().any(char::is_alphabetic).then_some(Self {
-            text,
-            is_cut: false,
-        })
+        text.chars().any(char::is_alphabetic).then_some(Self { text, is_cut: false })
     }
 
     /// Returns a name of which the end may be missing, because it filled its line.
     pub(super) fn parse_cut(text: &str) -> Option<Self> {
-        Self::parse(text).map(|name| Self {
-            is_cut: true,
-            ..name
-        })
+        Self::parse(text).map(|name| Self { is_cut: true, ..name })
     }
 
     /// Returns the name for showing to the officer.
@@ -89,16 +83,9 @@ pub fn fold(text: &str) -> String {
     let mut folded = String::with_capacity(text.len());
     // The marks `´` and `` ` `` would come apart into a space and a mark, so they go before the
     // letters.
-    let letters = text
-        .chars()
-        .filter(|c| !is_apostrophe(*c))
-        .nfkd()
-        .flat_map(char::to_uppercase);
+    let letters = text.chars().filter(|c| !is_apostrophe(*c)).nfkd().flat_map(char::to_uppercase);
     // Some capitals come apart only once they are capitals.
-    for c in letters
-        .nfkd()
-        .filter(|c| !is_combining_mark(*c) && !is_apostrophe(*c))
-    {
+    for c in letters.nfkd().filter(|c| !is_combining_mark(*c) && !is_apostrophe(*c)) {
         match base_letter(c) {
             Some(letter) => folded.push(letter),
             None if folded.ends_with(' ') || folded.is_empty() => {}
@@ -179,12 +166,8 @@ mod tests {
 
     #[test]
     fn place_of_the_tone_disappears() {
-        for (one, other) in [
-            ("Hoà", "Hòa"),
-            ("Thuý", "Thúy"),
-            ("Khoẻ", "Khỏe"),
-            ("QUÝ", "Quý"),
-        ] {
+        for (one, other) in [("Hoà", "Hòa"), ("Thuý", "Thúy"), ("Khoẻ", "Khỏe"), ("QUÝ", "Quý")]
+        {
             assert_eq!(fold(one), fold(other));
         }
     }
@@ -193,10 +176,7 @@ mod tests {
     fn name_is_kept_as_written_in_composed_form() {
         let decomposed: String = "Nguyễn  Văn Mẫu ".nfd().collect();
         assert_eq!(name(&decomposed).as_str(), "Nguyễn Văn Mẫu");
-        assert_eq!(
-            name("ĐỖ Mẫu").syllables().collect::<Vec<_>>(),
-            ["ĐỖ", "Mẫu"]
-        );
+        assert_eq!(name("ĐỖ Mẫu").syllables().collect::<Vec<_>>(), ["ĐỖ", "Mẫu"]);
     }
 
     #[test]

@@ -70,11 +70,7 @@ impl fmt::Debug for PersonalNumber {
 
 /// Returns the sex that the fourth digit stands for: even for men, odd for women.
 pub(super) fn sex_of(century_digit: u8) -> Sex {
-    if century_digit.is_multiple_of(2) {
-        Sex::Male
-    } else {
-        Sex::Female
-    }
+    if century_digit.is_multiple_of(2) { Sex::Male } else { Sex::Female }
 }
 
 /// Returns the first two digits of the year that the fourth digit stands for: 19 for 0 and 1, to
@@ -115,16 +111,11 @@ impl DocumentNumber {
             // Wider than what a notice may hold: other states mix letters and digits.
             NumberKind::Passport => {
                 (1..=9).contains(&text.len())
-                    && text
-                        .bytes()
-                        .all(|b| b.is_ascii_digit() || b.is_ascii_uppercase())
+                    && text.bytes().all(|b| b.is_ascii_digit() || b.is_ascii_uppercase())
                     && text.bytes().any(|b| b.is_ascii_digit())
             }
         };
-        has_shape.then(|| Self {
-            kind,
-            text: text.to_owned(),
-        })
+        has_shape.then(|| Self { kind, text: text.to_owned() })
     }
 
     /// Returns what the number numbers.
@@ -159,21 +150,13 @@ impl DocumentNumber {
 
 impl From<PersonalNumber> for DocumentNumber {
     fn from(number: PersonalNumber) -> Self {
-        Self {
-            kind: NumberKind::Personal,
-            text: number.digits(),
-        }
+        Self { kind: NumberKind::Personal, text: number.digits() }
     }
 }
 
 impl fmt::Debug for DocumentNumber {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "DocumentNumber({:?}, {} chars)",
-            self.kind,
-            self.text.len()
-        )
+        write!(f, "DocumentNumber({:?}, {} chars)", self.kind, self.text.len())
     }
 }
 
@@ -197,11 +180,7 @@ mod tests {
             ("001600000000", Sex::Male, 2200),
             ("001999999999", Sex::Female, 2399),
         ] {
-            assert_eq!(
-                (number(text).sex(), number(text).birth_year()),
-                (sex, year),
-                "{text}"
-            );
+            assert_eq!((number(text).sex(), number(text).birth_year()), (sex, year), "{text}");
         }
     }
 
@@ -215,14 +194,9 @@ mod tests {
 
     #[test]
     fn only_twelve_ascii_digits_are_a_personal_number() {
-        for text in [
-            "",
-            "04808899990",
-            "0480889999011",
-            "04808899990l",
-            "+48088999901",
-            "０48088999901",
-        ] {
+        for text in
+            ["", "04808899990", "0480889999011", "04808899990l", "+48088999901", "０48088999901"]
+        {
             assert_eq!(PersonalNumber::parse(text), None, "{text}");
         }
     }
@@ -245,11 +219,7 @@ mod tests {
             (Passport, "PASSPORT", false),
             (Passport, "", false),
         ] {
-            assert_eq!(
-                DocumentNumber::new(kind, text).is_some(),
-                is_accepted,
-                "{kind:?} {text}"
-            );
+            assert_eq!(DocumentNumber::new(kind, text).is_some(), is_accepted, "{kind:?} {text}");
         }
     }
 
@@ -267,9 +237,6 @@ mod tests {
         let personal = number("048088999901");
         let document = DocumentNumber::from(personal);
         assert_eq!(format!("{personal:?}"), "PersonalNumber(..)");
-        assert_eq!(
-            format!("{document:?}"),
-            "DocumentNumber(Personal, 12 chars)"
-        );
+        assert_eq!(format!("{document:?}"), "DocumentNumber(Personal, 12 chars)");
     }
 }

@@ -36,15 +36,9 @@ impl Place {
     pub fn of_prefix(code: u16) -> Self {
         if let Ok(at) = PROVINCES.binary_search_by_key(&code, |(code, ..)| *code) {
             let (code, name, now) = PROVINCES[at];
-            return Self::Province {
-                code,
-                name,
-                now: (now != name).then_some(now),
-            };
+            return Self::Province { code, name, now: (now != name).then_some(now) };
         }
-        let country = code
-            .checked_sub(FIRST_COUNTRY)
-            .and_then(|at| COUNTRIES.get(usize::from(at)));
+        let country = code.checked_sub(FIRST_COUNTRY).and_then(|at| COUNTRIES.get(usize::from(at)));
         match country {
             Some(name_vi) => Self::Country { code, name_vi },
             None => Self::Unknown(code),
@@ -63,16 +57,10 @@ impl Place {
     /// A prefix of neither table is shown as its digits alone.
     pub fn describe(self) -> String {
         match self {
-            Self::Province {
-                code,
-                name,
-                now: Some(now),
-            } => format!("{code:03} – {name} (nay: {now})"),
-            Self::Province {
-                code,
-                name,
-                now: None,
-            } => format!("{code:03} – {name}"),
+            Self::Province { code, name, now: Some(now) } => {
+                format!("{code:03} – {name} (nay: {now})")
+            }
+            Self::Province { code, name, now: None } => format!("{code:03} – {name}"),
             Self::Country { code, name_vi } => format!("{code:03} – {name_vi}"),
             Self::Unknown(code) => format!("{code:03}"),
         }

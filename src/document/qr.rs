@@ -165,9 +165,7 @@ impl<'a> Card<'a> {
             [_, old, rest @ ..] if rest.len() == 5 => (*old, rest, [].as_slice()),
             [_, old, rest @ ..] if rest.len() == 9 => (*old, &rest[..5], &rest[5..]),
             _ => {
-                return Err(NotACard::WrongFieldCount {
-                    count: fields.len(),
-                });
+                return Err(NotACard::WrongFieldCount { count: fields.len() });
             }
         };
         let card = Self {
@@ -202,9 +200,8 @@ fn read(number: PersonalNumber, card: &Card, extra: &[&str]) -> Result<Document,
     document.sex = Some(Field::new(sex, Source::Qr));
     document.address = Address::parse(card.address).map(|address| Field::new(address, Source::Qr));
     document.issued = Some(Field::new(issued, Source::Qr));
-    document.expiry = birth
-        .full()
-        .map(|birth| Field::new(derived_expiry(birth, issued), Source::Derived));
+    document.expiry =
+        birth.full().map(|birth| Field::new(derived_expiry(birth, issued), Source::Derived));
     read_old_number(&mut document, card.old_number);
     read_extra(&mut document, extra, card.count - extra.len());
     if !has_form_of_its_time(card.count, issued) {
@@ -242,14 +239,9 @@ fn is_link(line: &str) -> bool {
     let scheme = lower.split_once("://").map_or("", |(scheme, _)| scheme);
     let is_scheme = |text: &str| {
         text.starts_with(|c: char| c.is_ascii_lowercase())
-            && text
-                .bytes()
-                .all(|b| b.is_ascii_alphanumeric() || b"+-.".contains(&b))
+            && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"+-.".contains(&b))
     };
-    is_scheme(scheme)
-        || SCHEMES_WITHOUT_SLASHES
-            .iter()
-            .any(|start| lower.starts_with(start))
+    is_scheme(scheme) || SCHEMES_WITHOUT_SLASHES.iter().any(|start| lower.starts_with(start))
 }
 
 /// An insurance card has a number of two letters and thirteen digits (or ten digits alone since
@@ -266,17 +258,12 @@ fn is_health_insurance(fields: &[&str]) -> bool {
 }
 
 fn is_hex_text(text: &str) -> bool {
-    let digits: Option<Vec<u8>> = text
-        .chars()
-        .map(|c| c.to_digit(16).map(|digit| digit as u8))
-        .collect();
+    let digits: Option<Vec<u8>> =
+        text.chars().map(|c| c.to_digit(16).map(|digit| digit as u8)).collect();
     let Some(digits) = digits.filter(|digits| digits.len() >= 4 && digits.len() % 2 == 0) else {
         return false;
     };
-    let bytes = digits
-        .chunks_exact(2)
-        .map(|pair| pair[0] << 4 | pair[1])
-        .collect();
+    let bytes = digits.chunks_exact(2).map(|pair| pair[0] << 4 | pair[1]).collect();
     String::from_utf8(bytes).is_ok_and(|text| text.chars().any(char::is_alphabetic))
 }
 
@@ -287,25 +274,18 @@ fn no_number(field: &str) -> NotACard {
     if digits < PersonalNumber::DIGITS / 2 {
         return NotACard::Other;
     }
-    let position = field
-        .chars()
-        .position(|c| !c.is_ascii_digit())
-        .map(|at| at + 1);
+    let position = field.chars().position(|c| !c.is_ascii_digit()).map(|at| at + 1);
     NotACard::BadNumber { position, len }
 }
 
 fn birth_date(text: &str) -> Result<PartialDate, NotACard> {
     let written = written_date(text, DateField::Birth)?;
-    written
-        .partial()
-        .ok_or_else(|| impossible(written, DateField::Birth))
+    written.partial().ok_or_else(|| impossible(written, DateField::Birth))
 }
 
 fn issue_date(text: &str) -> Result<Date, NotACard> {
     let written = written_date(text, DateField::Issued)?;
-    written
-        .full()
-        .ok_or_else(|| impossible(written, DateField::Issued))
+    written.full().ok_or_else(|| impossible(written, DateField::Issued))
 }
 
 fn written_date(text: &str, field: DateField) -> Result<WrittenDate, NotACard> {
@@ -313,12 +293,7 @@ fn written_date(text: &str, field: DateField) -> Result<WrittenDate, NotACard> {
 }
 
 fn impossible(WrittenDate { day, month, year }: WrittenDate, field: DateField) -> NotACard {
-    NotACard::BadDate {
-        field,
-        day,
-        month,
-        year,
-    }
+    NotACard::BadDate { field, day, month, year }
 }
 
 /// Reads "Nam" or "Nữ" in any case. "Nu" is refused: no card is printed without marks, so a payload
@@ -343,27 +318,17 @@ fn read_old_number(document: &mut Document, text: &str) {
         document.numbers.push(Field::new(number, Source::Qr));
     } else if !read_cancelled_number(document, text) {
         const OLD_NUMBER: usize = 2;
-        document.unread.push(Unread {
-            position: OLD_NUMBER,
-            text: text.to_owned(),
-        });
+        document.unread.push(Unread { position: OLD_NUMBER, text: text.to_owned() });
         document.warn(Warning::OldNumberUnreadable);
     }
 }
 
 /// Reads the fields behind the issue date: twelve digits are a cancelled number, all else is kept.
 fn read_extra(document: &mut Document, extra: &[&str], fields_before: usize) {
-    for (at, text) in extra
-        .iter()
-        .enumerate()
-        .filter(|(_, text)| !text.is_empty())
-    {
+    for (at, text) in extra.iter().enumerate().filter(|(_, text)| !text.is_empty()) {
         if !read_cancelled_number(document, text) {
             let position = fields_before + at + 1;
-            document.unread.push(Unread {
-                position,
-                text: (*text).to_owned(),
-            });
+            document.unread.push(Unread { position, text: (*text).to_owned() });
         }
     }
 }
@@ -373,11 +338,7 @@ fn read_cancelled_number(document: &mut Document, text: &str) -> bool {
     let Some(number) = DocumentNumber::new(NumberKind::Cancelled, text) else {
         return false;
     };
-    if document
-        .numbers
-        .iter()
-        .all(|known| known.value.as_str() != number.as_str())
-    {
+    if document.numbers.iter().all(|known| known.value.as_str() != number.as_str()) {
         document.numbers.push(Field::new(number, Source::Qr));
     }
     true
@@ -419,15 +380,10 @@ mod tests {
     #[test]
     fn every_file_that_is_no_card_is_refused_for_the_reason_in_its_name() {
         let files = files("qr/invalid", "txt");
-        assert!(
-            files.len() >= 40,
-            "the folder of refusals was not found whole"
-        );
+        assert!(files.len() >= 40, "the folder of refusals was not found whole");
         for (file, payload) in files {
             let refusal = parse(&payload).expect_err(&file);
-            let (reason, _) = file
-                .split_once("--")
-                .expect("a reason and a detail in the name");
+            let (reason, _) = file.split_once("--").expect("a reason and a detail in the name");
             assert_eq!(refusal.code(), reason, "{file}");
         }
     }
@@ -438,60 +394,27 @@ mod tests {
         for (payload, expected) in [
             (
                 card("048088999901", "04808899990l"),
-                NotACard::BadNumber {
-                    position: Some(12),
-                    len: 12,
-                },
+                NotACard::BadNumber { position: Some(12), len: 12 },
             ),
             (
                 card("048088999901", "O48088999901"),
-                NotACard::BadNumber {
-                    position: Some(1),
-                    len: 12,
-                },
+                NotACard::BadNumber { position: Some(1), len: 12 },
             ),
-            (
-                card("048088999901", "48088999901"),
-                NotACard::BadNumber {
-                    position: None,
-                    len: 11,
-                },
-            ),
+            (card("048088999901", "48088999901"), NotACard::BadNumber { position: None, len: 11 }),
             (
                 card("048088999901", "048 088 999 901"),
-                NotACard::BadNumber {
-                    position: Some(4),
-                    len: 15,
-                },
+                NotACard::BadNumber { position: Some(4), len: 15 },
             ),
             (
                 card("02031988", "31022000"),
-                NotACard::BadDate {
-                    field: DateField::Birth,
-                    day: 31,
-                    month: 2,
-                    year: 2000,
-                },
+                NotACard::BadDate { field: DateField::Birth, day: 31, month: 2, year: 2000 },
             ),
             (
                 card("15082021", "00082021"),
-                NotACard::BadDate {
-                    field: DateField::Issued,
-                    day: 0,
-                    month: 8,
-                    year: 2021,
-                },
+                NotACard::BadDate { field: DateField::Issued, day: 0, month: 8, year: 2021 },
             ),
-            (
-                card("15082021", ""),
-                NotACard::UnreadableDate {
-                    field: DateField::Issued,
-                },
-            ),
-            (
-                PLAIN.to_owned() + "|||",
-                NotACard::WrongFieldCount { count: 10 },
-            ),
+            (card("15082021", ""), NotACard::UnreadableDate { field: DateField::Issued }),
+            (PLAIN.to_owned() + "|||", NotACard::WrongFieldCount { count: 10 }),
             ("x".repeat(1_001), NotACard::TooLong { len: 1_001 }),
         ] {
             assert_eq!(parse(payload.as_bytes()).err(), Some(expected), "{payload}");
@@ -509,10 +432,7 @@ mod tests {
     fn personal_number_that_begins_like_a_payment_code_is_a_number() {
         let payload = PLAIN.replace("048088999901", "000201999901");
         let document = parse(payload.as_bytes()).expect("a card");
-        assert_eq!(
-            document.personal_number().map(PersonalNumber::prefix),
-            Some(0)
-        );
+        assert_eq!(document.personal_number().map(PersonalNumber::prefix), Some(0));
     }
 
     #[test]
@@ -522,10 +442,7 @@ mod tests {
                 .get_mut("2021-long-address-highland-name")
                 .expect("the fixture"),
         );
-        let address = parse(&payload)
-            .expect("a card")
-            .address
-            .expect("an address");
+        let address = parse(&payload).expect("a card").address.expect("an address");
         assert_eq!(
             address.value.as_str(),
             "Số nhà 99/9/9A, Hẻm 999 Đường Giả Định, Buôn Ea M'Mẫu, Tổ dân phố 99, \
@@ -537,18 +454,10 @@ mod tests {
     fn every_field_tells_its_source() {
         let document = parse(PLAIN.as_bytes()).expect("a card");
         assert_eq!(document.source, Source::Qr);
-        assert!(
-            document
-                .numbers
-                .iter()
-                .all(|number| number.source == Source::Qr)
-        );
+        assert!(document.numbers.iter().all(|number| number.source == Source::Qr));
         assert_eq!(document.name.map(|field| field.source), Some(Source::Qr));
         assert_eq!(document.issued.map(|field| field.source), Some(Source::Qr));
-        assert_eq!(
-            document.expiry.map(|field| field.source),
-            Some(Source::Derived)
-        );
+        assert_eq!(document.expiry.map(|field| field.source), Some(Source::Derived));
         assert_eq!(document.nationality, None);
     }
 
@@ -603,8 +512,8 @@ mod tests {
             (2021..2036u16, 1..=12u8, 1..=28u8),
             any::<bool>(),
         )
-            .prop_map(
-                |(number, cmnd, name, birth, sex, address, issued, is_2024)| Issued {
+            .prop_map(|(number, cmnd, name, birth, sex, address, issued, is_2024)| {
+                Issued {
                     number,
                     cmnd,
                     name: name.join(" "),
@@ -613,8 +522,8 @@ mod tests {
                     address: address.join(", "),
                     issued,
                     is_2024,
-                },
-            )
+                }
+            })
     }
 
     proptest! {

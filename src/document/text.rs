@@ -38,10 +38,7 @@ mod tests {
     fn invisible_differences_disappear() {
         for (text, expected) in [
             ("\u{FEFF}Nguyễn Văn Mẫu\r\n", "Nguyễn Văn Mẫu"),
-            (
-                "Nguye\u{302}\u{303}n  Va\u{306}n\tMa\u{302}\u{303}u",
-                "Nguyễn Văn Mẫu",
-            ),
+            ("Nguye\u{302}\u{303}n  Va\u{306}n\tMa\u{302}\u{303}u", "Nguyễn Văn Mẫu"),
             ("Mẫu\0\0", "Mẫu"),
             ("Mẫu\u{202E}nấu", "Mẫunấu"),
             ("  \r\n ", ""),

@@ -181,11 +181,8 @@ pub fn read_back(number: &str) -> ReadBack {
     if back.kind == Some(NumberKind::Passport) {
         return back;
     }
-    let digits: Vec<u8> = text
-        .chars()
-        .map_while(|c| c.to_digit(10))
-        .map(|digit| digit as u8)
-        .collect();
+    let digits: Vec<u8> =
+        text.chars().map_while(|c| c.to_digit(10)).map(|digit| digit as u8).collect();
     if let [a, b, c, ..] = digits[..] {
         let prefix = u16::from(a) * 100 + u16::from(b) * 10 + u16::from(c);
         back.place = Some(Place::of_prefix(prefix));
@@ -203,9 +200,7 @@ pub fn read_back(number: &str) -> ReadBack {
 
 /// Returns the number without what people write between groups of digits.
 fn without_separators(text: &str) -> String {
-    text.chars()
-        .filter(|c| !c.is_whitespace() && !".-–".contains(*c))
-        .collect()
+    text.chars().filter(|c| !c.is_whitespace() && !".-–".contains(*c)).collect()
 }
 
 /// Reads twelve digits, nine digits, or a passport number.
@@ -217,19 +212,14 @@ fn number(text: &str) -> Result<DocumentNumber, TypedProblem> {
         return Ok(passport);
     }
     if let Some((at, letter)) = text.chars().enumerate().find(|(_, c)| !c.is_ascii_digit()) {
-        return Err(TypedProblem::NumberLetter {
-            position: at + 1,
-            letter,
-        });
+        return Err(TypedProblem::NumberLetter { position: at + 1, letter });
     }
     [NumberKind::Personal, NumberKind::Cmnd]
         .into_iter()
         .find_map(|kind| DocumentNumber::new(kind, &text))
         .ok_or_else(|| match PersonalNumber::DIGITS.checked_sub(text.len()) {
             Some(missing) => TypedProblem::NumberTooShort { missing },
-            None => TypedProblem::NumberTooLong {
-                extra: text.len() - PersonalNumber::DIGITS,
-            },
+            None => TypedProblem::NumberTooLong { extra: text.len() - PersonalNumber::DIGITS },
         })
 }
 
@@ -239,11 +229,7 @@ fn number(text: &str) -> Result<DocumentNumber, TypedProblem> {
 /// a personal number with a letter for its zero, is longer than any passport number.
 fn is_passport(text: &str) -> bool {
     let letters = text.bytes().take_while(u8::is_ascii_uppercase).count();
-    let digits = text
-        .bytes()
-        .skip(letters)
-        .take_while(u8::is_ascii_digit)
-        .count();
+    let digits = text.bytes().skip(letters).take_while(u8::is_ascii_digit).count();
     letters + digits == text.len()
         && (1..=3).contains(&letters)
         && (5..=8).contains(&digits)
@@ -256,10 +242,8 @@ fn name(text: &str) -> Result<Name, TypedProblem> {
 
 /// Reads `dd/mm/yyyy`, `ddmmyyyy`, `mm/yyyy` or `yyyy`, with any of `/ - .` or a space between.
 fn birth(text: &str) -> Result<PartialDate, TypedProblem> {
-    let parts: Vec<&str> = text
-        .split(['/', '-', '.', ' '])
-        .filter(|part| !part.is_empty())
-        .collect();
+    let parts: Vec<&str> =
+        text.split(['/', '-', '.', ' ']).filter(|part| !part.is_empty()).collect();
     let (day, month, year) = match parts[..] {
         [day, month, year] => (day, month, year),
         [month, year] => ("", month, year),
@@ -268,21 +252,19 @@ fn birth(text: &str) -> Result<PartialDate, TypedProblem> {
         _ => return Err(TypedProblem::BirthUnreadable),
     };
     let (day, month) = (day_or_month(day)?, day_or_month(month)?);
-    let year = digits(year)
-        .filter(|_| year.len() == 4)
-        .ok_or(TypedProblem::BirthUnreadable)?;
-    WrittenDate { day, month, year }
-        .partial()
-        .ok_or(TypedProblem::ImpossibleDate { day, month, year })
+    let year = digits(year).filter(|_| year.len() == 4).ok_or(TypedProblem::BirthUnreadable)?;
+    WrittenDate { day, month, year }.partial().ok_or(TypedProblem::ImpossibleDate {
+        day,
+        month,
+        year,
+    })
 }
 
 /// Reads one or two digits; nothing is 0, which stands for unknown.
 fn day_or_month(text: &str) -> Result<u8, TypedProblem> {
     match text.len() {
         0 => Ok(0),
-        1 | 2 => digits(text)
-            .map(|value| value as u8)
-            .ok_or(TypedProblem::BirthUnreadable),
+        1 | 2 => digits(text).map(|value| value as u8).ok_or(TypedProblem::BirthUnreadable),
         _ => Err(TypedProblem::BirthUnreadable),
     }
 }
@@ -313,42 +295,17 @@ mod tests {
     fn entries_become_documents() {
         for (number, name, birth, expected) in [
             ("048088999901", "", "", "number: Personal 048088999901\n"),
-            (
-                " 048 088.999-901 ",
-                "",
-                "",
-                "number: Personal 048088999901\n",
-            ),
+            (" 048 088.999-901 ", "", "", "number: Personal 048088999901\n"),
             ("201999901", "", "", "number: Cmnd 201999901\n"),
             ("b1234567", "", "", "number: Passport B1234567\n"),
             ("C12345678", "", "", "number: Passport C12345678\n"),
             ("EA1234567", "", "", "number: Passport EA1234567\n"),
-            (
-                "",
-                "Nguyễn  Mẫu",
-                "02/03/1988",
-                "name: Nguyễn Mẫu\nbirth: 1988-03-02\n",
-            ),
+            ("", "Nguyễn  Mẫu", "02/03/1988", "name: Nguyễn Mẫu\nbirth: 1988-03-02\n"),
             ("", "Mẫu", "2.3.1988", "name: Mẫu\nbirth: 1988-03-02\n"),
             ("", "Mẫu", "02031988", "name: Mẫu\nbirth: 1988-03-02\n"),
-            (
-                "",
-                "Mẫu",
-                "3/1988",
-                "name: Mẫu\nbirth: 1988-03-00\nwarning: birth-incomplete\n",
-            ),
-            (
-                "",
-                "Mẫu",
-                "1988",
-                "name: Mẫu\nbirth: 1988-00-00\nwarning: birth-incomplete\n",
-            ),
-            (
-                "",
-                "Mẫu",
-                "00/00/1988",
-                "name: Mẫu\nbirth: 1988-00-00\nwarning: birth-incomplete\n",
-            ),
+            ("", "Mẫu", "3/1988", "name: Mẫu\nbirth: 1988-03-00\nwarning: birth-incomplete\n"),
+            ("", "Mẫu", "1988", "name: Mẫu\nbirth: 1988-00-00\nwarning: birth-incomplete\n"),
+            ("", "Mẫu", "00/00/1988", "name: Mẫu\nbirth: 1988-00-00\nwarning: birth-incomplete\n"),
         ] {
             let document = parse(&entry(number, name, birth)).expect("an entry");
             assert_eq!(told(&document), format!("kind: typed-entry\n{expected}"));
@@ -381,73 +338,14 @@ mod tests {
             ("0480889999", "", "", vec![NumberTooShort { missing: 2 }]),
             ("04808899", "", "", vec![NumberTooShort { missing: 4 }]),
             ("0480889999011", "", "", vec![NumberTooLong { extra: 1 }]),
-            (
-                "04808899990l",
-                "",
-                "",
-                vec![NumberLetter {
-                    position: 12,
-                    letter: 'L',
-                }],
-            ),
-            (
-                "048 O88 999 901",
-                "",
-                "",
-                vec![NumberLetter {
-                    position: 4,
-                    letter: 'O',
-                }],
-            ),
-            (
-                "O48088999901",
-                "",
-                "",
-                vec![NumberLetter {
-                    position: 1,
-                    letter: 'O',
-                }],
-            ),
-            (
-                "B123",
-                "",
-                "",
-                vec![NumberLetter {
-                    position: 1,
-                    letter: 'B',
-                }],
-            ),
+            ("04808899990l", "", "", vec![NumberLetter { position: 12, letter: 'L' }]),
+            ("048 O88 999 901", "", "", vec![NumberLetter { position: 4, letter: 'O' }]),
+            ("O48088999901", "", "", vec![NumberLetter { position: 1, letter: 'O' }]),
+            ("B123", "", "", vec![NumberLetter { position: 1, letter: 'B' }]),
             ("", "1988", "", vec![NameWithoutLetters]),
-            (
-                "",
-                "Mẫu",
-                "31/02/2000",
-                vec![ImpossibleDate {
-                    day: 31,
-                    month: 2,
-                    year: 2000,
-                }],
-            ),
-            (
-                "",
-                "Mẫu",
-                "13/1990",
-                vec![ImpossibleDate {
-                    day: 0,
-                    month: 13,
-                    year: 1990,
-                }],
-            ),
-            (
-                "",
-                "Mẫu",
-                "1788",
-                vec![ImpossibleDate {
-                    day: 0,
-                    month: 0,
-                    year: 1788,
-                }],
-            ),
+            ("", "Mẫu", "31/02/2000", vec![ImpossibleDate { day: 31, month: 2, year: 2000 }]),
+            ("", "Mẫu", "13/1990", vec![ImpossibleDate { day: 0, month: 13, year: 1990 }]),
+            ("", "Mẫu", "1788", vec![ImpossibleDate { day: 0, month: 0, year: 1788 }]),
             ("", "Mẫu", "02/03/88", vec![BirthUnreadable]),
             ("", "Mẫu", "020388", vec![BirthUnreadable]),
             ("", "Mẫu", "1/2/3/1988", vec![BirthUnreadable]),
@@ -456,11 +354,7 @@ mod tests {
                 "048",
                 "9",
                 "x",
-                vec![
-                    NumberTooShort { missing: 9 },
-                    NameWithoutLetters,
-                    BirthUnreadable,
-                ],
+                vec![NumberTooShort { missing: 9 }, NameWithoutLetters, BirthUnreadable],
             ),
         ] {
             let problems = parse(&entry(number, name, birth)).expect_err("a problem");
@@ -488,10 +382,10 @@ mod tests {
             ("B1234567", "- - - - Passport"),
         ] {
             let back = read_back(number);
-            let outcome = back.kind.map(|kind| format!("{kind:?}")).or(back
-                .problem
-                .as_ref()
-                .map(|problem| problem.code().to_owned()));
+            let outcome = back
+                .kind
+                .map(|kind| format!("{kind:?}"))
+                .or(back.problem.as_ref().map(|problem| problem.code().to_owned()));
             let parts = [
                 back.place.map(|place| place.code().to_string()),
                 back.sex.map(|sex| format!("{sex:?}")),
@@ -506,10 +400,7 @@ mod tests {
 
     #[test]
     fn read_back_says_how_many_digits_are_missing() {
-        assert_eq!(
-            read_back("0480").problem,
-            Some(TypedProblem::NumberTooShort { missing: 8 })
-        );
+        assert_eq!(read_back("0480").problem, Some(TypedProblem::NumberTooShort { missing: 8 }));
         assert_eq!(read_back("048088999901").problem, None);
     }
 

@@ -60,9 +60,7 @@ mod tests {
     use super::*;
 
     fn date(text: &str) -> Date {
-        WrittenDate::read(text)
-            .and_then(WrittenDate::full)
-            .expect("a day in DDMMYYYY")
+        WrittenDate::read(text).and_then(WrittenDate::full).expect("a day in DDMMYYYY")
     }
 
     fn check(birth: &str, issued: &str, expected: &str) {

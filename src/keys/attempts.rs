@@ -64,13 +64,7 @@ pub(super) struct Record {
 impl Record {
     /// Returns the counter of a new vault.
     pub(super) fn new(vault: [u8; 16], now: &Boot) -> Record {
-        Record {
-            vault,
-            generation: 1,
-            failed: 0,
-            boot: now.id,
-            since_ms: milliseconds(now.since),
-        }
+        Record { vault, generation: 1, failed: 0, boot: now.id, since_ms: milliseconds(now.since) }
     }
 
     /// Returns the counter with one more try begun at `now`.
@@ -92,8 +86,7 @@ impl Record {
         // Where the system hides the boot's identity, a time that ran backwards tells a restart.
         let same_boot = now.id == self.boot && milliseconds(now.since) >= self.since_ms;
         let waited = if same_boot {
-            now.since
-                .saturating_sub(Duration::from_millis(self.since_ms))
+            now.since.saturating_sub(Duration::from_millis(self.since_ms))
         } else {
             now.since
         };
@@ -118,9 +111,7 @@ impl Record {
         bytes.extend_from_slice(&self.since_ms.to_le_bytes());
         bytes.extend_from_slice(&self.failed.to_le_bytes());
         bytes.extend_from_slice(labelled_hmac(device_key, LABEL, &bytes)?.as_slice());
-        Ok(bytes
-            .try_into()
-            .expect("60 bytes of fields and 32 of the mark"))
+        Ok(bytes.try_into().expect("60 bytes of fields and 32 of the mark"))
     }
 
     /// Reads the counter's file without its mark: enough to show a number, not to judge a PIN.
@@ -149,10 +140,7 @@ impl Record {
         let Some((fields, mark)) = bytes.split_last_chunk::<32>() else {
             return Ok(false);
         };
-        Ok(is_same_mark(
-            &*labelled_hmac(device_key, LABEL, fields)?,
-            mark,
-        ))
+        Ok(is_same_mark(&*labelled_hmac(device_key, LABEL, fields)?, mark))
     }
 
     fn followed_by(&self, failed: u32, now: &Boot) -> Record {
@@ -176,16 +164,11 @@ mod tests {
     use crate::keys::SimulatedDeviceKey;
 
     fn boot(id: u8, seconds: u64) -> Boot {
-        Boot {
-            id: [id; 16],
-            since: Duration::from_secs(seconds),
-        }
+        Boot { id: [id; 16], since: Duration::from_secs(seconds) }
     }
 
     fn after_failures(count: u32, at: &Boot) -> Record {
-        (0..count).fold(Record::new([7; 16], at), |record, _| {
-            record.with_one_more(at)
-        })
+        (0..count).fold(Record::new([7; 16], at), |record, _| record.with_one_more(at))
     }
 
     #[test]
@@ -228,11 +211,7 @@ mod tests {
             ("a restart whose identity is hidden", boot(1, 40), 260),
         ];
         for (case, now, seconds) in rows {
-            assert_eq!(
-                record.attempts(&now).wait,
-                Duration::from_secs(seconds),
-                "{case}"
-            );
+            assert_eq!(record.attempts(&now).wait, Duration::from_secs(seconds), "{case}");
         }
     }
 
@@ -243,25 +222,12 @@ mod tests {
         assert_eq!((failed.failed, failed.generation), (5, 6));
         let cleared = failed.with_none_failed(&now);
         assert_eq!((cleared.failed, cleared.generation), (0, 7));
-        assert_eq!(
-            cleared.attempts(&now),
-            Attempts {
-                failed: 0,
-                left: 10,
-                wait: Duration::ZERO
-            }
-        );
+        assert_eq!(cleared.attempts(&now), Attempts { failed: 0, left: 10, wait: Duration::ZERO });
     }
 
     #[test]
     fn counter_reads_back_as_written() {
-        let record = after_failures(
-            3,
-            &Boot {
-                id: [9; 16],
-                since: Duration::from_millis(1_234),
-            },
-        );
+        let record = after_failures(3, &Boot { id: [9; 16], since: Duration::from_millis(1_234) });
         let key = SimulatedDeviceKey::numbered(1);
         let bytes = record.encode(&key).unwrap();
         assert_eq!(Record::decode(&bytes), Ok(record));
@@ -282,10 +248,7 @@ mod tests {
             }
         }
         let other = SimulatedDeviceKey::numbered(2);
-        assert!(
-            !Record::is_marked(&bytes, &other).unwrap(),
-            "another device's mark"
-        );
+        assert!(!Record::is_marked(&bytes, &other).unwrap(), "another device's mark");
     }
 
     #[test]
@@ -294,12 +257,7 @@ mod tests {
         let bytes = Record::new([7; 16], &boot(1, 10)).encode(&key).unwrap();
         let longer = [bytes.as_slice(), &[0]].concat();
         for wrong in [&[][..], &bytes[..ATTEMPTS_BYTES - 1], &longer] {
-            assert_eq!(
-                Record::decode(wrong),
-                Err(Damage::AttemptsUnreadable),
-                "{}",
-                wrong.len()
-            );
+            assert_eq!(Record::decode(wrong), Err(Damage::AttemptsUnreadable), "{}", wrong.len());
         }
     }
 }

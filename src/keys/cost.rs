@@ -41,39 +41,22 @@ impl ArgonCost {
     /// The least that a vault is opened with: 64 MiB, 3 passes (RFC 9106, 4, second recommended
     /// option, with one lane: we fill the lanes one after the other). Measured: 0.18 s on one core
     /// of a 2-core x86 server.
-    pub const FLOOR: ArgonCost = ArgonCost {
-        memory_kib: 64 * 1024,
-        passes: 3,
-        lanes: 1,
-    };
+    pub const FLOOR: ArgonCost = ArgonCost { memory_kib: 64 * 1024, passes: 3, lanes: 1 };
 
     /// The most that a vault is opened with. Chosen: a handheld with 3 GiB can spare 512 MiB for a
     /// moment; more comes from an attacker.
-    pub const CEILING: ArgonCost = ArgonCost {
-        memory_kib: 512 * 1024,
-        passes: 16,
-        lanes: 4,
-    };
+    pub const CEILING: ArgonCost = ArgonCost { memory_kib: 512 * 1024, passes: 16, lanes: 4 };
 
     /// Returns this cost, or refuses it when it lies outside floor and ceiling.
     pub fn new(memory_kib: u32, passes: u32, lanes: u32) -> Result<ArgonCost, CostRefused> {
-        ArgonCost {
-            memory_kib,
-            passes,
-            lanes,
-        }
-        .at_least(ArgonCost::FLOOR)
+        ArgonCost { memory_kib, passes, lanes }.at_least(ArgonCost::FLOOR)
     }
 
     /// Returns the smallest cost that Argon2 knows: worthless as a protection.
     ///
     /// For tests, which make hundreds of vaults. [`super::Vault::open`] refuses such a vault.
     pub const fn smallest_for_tests() -> ArgonCost {
-        ArgonCost {
-            memory_kib: Params::MIN_M_COST,
-            passes: 1,
-            lanes: 1,
-        }
+        ArgonCost { memory_kib: Params::MIN_M_COST, passes: 1, lanes: 1 }
     }
 
     /// Reads the twelve bytes of a vault's file; refuses what lies below `lowest` or too high.
@@ -123,25 +106,13 @@ impl ArgonCost {
     }
 
     fn at_least(self, lowest: ArgonCost) -> Result<ArgonCost, CostRefused> {
-        let ArgonCost {
-            memory_kib,
-            passes,
-            lanes,
-        } = self;
+        let ArgonCost { memory_kib, passes, lanes } = self;
         let holds = (lowest.memory_kib..=ArgonCost::CEILING.memory_kib).contains(&memory_kib)
             && (lowest.passes..=ArgonCost::CEILING.passes).contains(&passes)
             && (lowest.lanes..=ArgonCost::CEILING.lanes).contains(&lanes)
             // RFC 9106, 3.1: at least eight blocks a lane.
             && memory_kib >= 8 * lanes;
-        if holds {
-            Ok(self)
-        } else {
-            Err(CostRefused {
-                memory_kib,
-                passes,
-                lanes,
-            })
-        }
+        if holds { Ok(self) } else { Err(CostRefused { memory_kib, passes, lanes }) }
     }
 }
 
@@ -173,17 +144,9 @@ mod tests {
         for &(memory_kib, passes, lanes, accepted) in rows {
             let cost = ArgonCost::new(memory_kib, passes, lanes);
             let expected = if accepted {
-                Ok(ArgonCost {
-                    memory_kib,
-                    passes,
-                    lanes,
-                })
+                Ok(ArgonCost { memory_kib, passes, lanes })
             } else {
-                Err(CostRefused {
-                    memory_kib,
-                    passes,
-                    lanes,
-                })
+                Err(CostRefused { memory_kib, passes, lanes })
             };
             assert_eq!(cost, expected);
         }
@@ -192,26 +155,15 @@ mod tests {
     #[test]
     fn cost_reads_back_as_written_and_the_test_cost_only_where_it_is_allowed() {
         let cost = ArgonCost::new(131_072, 4, 2).unwrap();
-        assert_eq!(
-            ArgonCost::from_bytes(cost.to_bytes(), ArgonCost::FLOOR),
-            Ok(cost)
-        );
+        assert_eq!(ArgonCost::from_bytes(cost.to_bytes(), ArgonCost::FLOOR), Ok(cost));
 
         let small = ArgonCost::smallest_for_tests();
         assert_eq!(ArgonCost::from_bytes(small.to_bytes(), small), Ok(small));
         assert_eq!(
             ArgonCost::from_bytes(small.to_bytes(), ArgonCost::FLOOR),
-            Err(CostRefused {
-                memory_kib: 8,
-                passes: 1,
-                lanes: 1
-            })
+            Err(CostRefused { memory_kib: 8, passes: 1, lanes: 1 })
         );
-        let too_little_for_its_lanes = ArgonCost {
-            memory_kib: 8,
-            passes: 1,
-            lanes: 2,
-        };
+        let too_little_for_its_lanes = ArgonCost { memory_kib: 8, passes: 1, lanes: 2 };
         assert!(ArgonCost::from_bytes(too_little_for_its_lanes.to_bytes(), small).is_err());
     }
 
@@ -226,20 +178,7 @@ mod tests {
         assert_eq!(first, stretch(small, "482913", 1));
         assert_ne!(first, stretch(small, "482914", 1));
         assert_ne!(first, stretch(small, "482913", 2));
-        assert_ne!(
-            first,
-            stretch(ArgonCost { passes: 2, ..small }, "482913", 1)
-        );
-        assert_ne!(
-            first,
-            stretch(
-                ArgonCost {
-                    memory_kib: 16,
-                    ..small
-                },
-                "482913",
-                1
-            )
-        );
+        assert_ne!(first, stretch(ArgonCost { passes: 2, ..small }, "482913", 1));
+        assert_ne!(first, stretch(ArgonCost { memory_kib: 16, ..small }, "482913", 1));
     }
 }

@@ -81,10 +81,9 @@ pub fn verifies(public_key: &[u8; 33], message: &[u8], signature: &[u8; 64]) -> 
     if !matches!(public_key[0], 0x02 | 0x03) {
         return false;
     }
-    let (Ok(key), Ok(signature)) = (
-        VerifyingKey::from_sec1_bytes(public_key),
-        Signature::from_slice(signature),
-    ) else {
+    let (Ok(key), Ok(signature)) =
+        (VerifyingKey::from_sec1_bytes(public_key), Signature::from_slice(signature))
+    else {
         return false;
     };
     key.verify(message, &signature).is_ok()
@@ -114,8 +113,5 @@ pub(super) fn labelled_hmac(
 
 /// Compares two marks in a time that does not tell where they differ.
 pub(super) fn is_same_mark(one: &[u8; 32], other: &[u8; 32]) -> bool {
-    one.iter()
-        .zip(other)
-        .fold(0, |difference, (a, b)| difference | (a ^ b))
-        == 0
+    one.iter().zip(other).fold(0, |difference, (a, b)| difference | (a ^ b)) == 0
 }

@@ -23,9 +23,7 @@ pub(super) fn beside(path: &Path, suffix: &str) -> PathBuf {
 /// expects a length sees that it does not fit.
 pub(super) fn read_capped(path: &Path, cap: usize) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::with_capacity(cap + 1);
-    File::open(path)?
-        .take(cap as u64 + 1)
-        .read_to_end(&mut bytes)?;
+    File::open(path)?.take(cap as u64 + 1).read_to_end(&mut bytes)?;
     Ok(bytes)
 }
 
@@ -35,11 +33,7 @@ pub(super) fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let aside = aside(path);
     // What a crash has left. Removed, not opened: it could be a link to somewhere else.
     remove_if_there(&aside)?;
-    let mut file = OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(OWNER_ONLY)
-        .open(&aside)?;
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(OWNER_ONLY).open(&aside)?;
     file.write_all(bytes)?;
     file.sync_all()?;
     fs::rename(&aside, path)?;
@@ -62,12 +56,8 @@ pub(super) fn overwrite(path: &Path, bytes: &[u8]) -> io::Result<()> {
 
 /// Waits for the exclusive lock at `path`; it is held until the returned file is dropped.
 pub(super) fn lock(path: &Path) -> io::Result<File> {
-    let file = OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .mode(OWNER_ONLY)
-        .open(path)?;
+    let file =
+        OpenOptions::new().write(true).create(true).truncate(false).mode(OWNER_ONLY).open(path)?;
     file.lock()?;
     Ok(file)
 }
@@ -104,10 +94,7 @@ mod tests {
         replace(&path, b"old").unwrap();
         replace(&path, b"newer").unwrap();
         assert_eq!(fs::read(&path).unwrap(), b"newer");
-        assert_eq!(
-            fs::metadata(&path).unwrap().permissions().mode() & 0o777,
-            0o600
-        );
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
     }
 
@@ -149,10 +136,7 @@ mod tests {
         let path = folder.path().join("lock");
         let held = lock(&path).unwrap();
         let second = OpenOptions::new().write(true).open(&path).unwrap();
-        assert!(matches!(
-            second.try_lock(),
-            Err(fs::TryLockError::WouldBlock)
-        ));
+        assert!(matches!(second.try_lock(), Err(fs::TryLockError::WouldBlock)));
         drop(held);
         second.try_lock().unwrap();
     }

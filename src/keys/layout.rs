@@ -151,20 +151,14 @@ impl Contents {
         vault_key: &SecretKey,
         state_key: &SecretKey,
     ) -> Result<Contents, UnlockError> {
-        let blank = Sealed {
-            nonce: [0; NONCE_BYTES],
-            bytes: [0; SEALED_BYTES],
-        };
+        let blank = Sealed { nonce: [0; NONCE_BYTES], bytes: [0; SEALED_BYTES] };
         let mut contents = Contents {
             id: random_bytes()?,
             fingerprint: super::fingerprint(&device_key.public_key()),
             cost,
             floor: Floor::default(),
             attempts_seen: 0,
-            officers: Slot {
-                salt: [0; SALT_BYTES],
-                vault_key: blank.clone(),
-            },
+            officers: Slot { salt: [0; SALT_BYTES], vault_key: blank.clone() },
             state: blank,
         };
         contents.set_pin(pin, device_key, vault_key)?;
@@ -182,10 +176,7 @@ impl Contents {
         let (salt, nonce) = (random_bytes()?, random_bytes()?);
         let slot_key = self.slot_key(pin, &salt, device_key)?;
         let bytes = slot_key.seal(&nonce, &self.slot_context(&salt), vault_key);
-        self.officers = Slot {
-            salt,
-            vault_key: Sealed { nonce, bytes },
-        };
+        self.officers = Slot { salt, vault_key: Sealed { nonce, bytes } };
         Ok(())
     }
 
@@ -313,23 +304,13 @@ pub(super) fn decode(bytes: &[u8], lowest: ArgonCost) -> Result<VaultFile, Damag
     let (id, fingerprint) = (reader.take(), reader.take());
     let cost = ArgonCost::from_bytes(reader.take(), lowest).map_err(Damage::Cost)?;
     if reader.take() != [OFFICERS] {
-        return Err(Damage::Field {
-            field: "first slot",
-        });
+        return Err(Damage::Field { field: "first slot" });
     }
-    let officers = Slot {
-        salt: reader.take(),
-        vault_key: reader.take_sealed(),
-    };
+    let officers = Slot { salt: reader.take(), vault_key: reader.take_sealed() };
     if reader.take() != [0; SLOT_BYTES] {
-        return Err(Damage::Field {
-            field: "second slot",
-        });
+        return Err(Damage::Field { field: "second slot" });
     }
-    let floor = Floor {
-        notices: reader.take_version()?,
-        register: reader.take_version()?,
-    };
+    let floor = Floor { notices: reader.take_version()?, register: reader.take_version()? };
     let attempts_seen = u64::from_le_bytes(reader.take());
     let state = reader.take_sealed();
     Ok(VaultFile::InUse(Box::new(Contents {
@@ -348,10 +329,7 @@ pub(super) fn has_mark(bytes: &[u8], device_key: &dyn DeviceKey) -> Result<bool,
     let Some((before, mark)) = bytes.split_last_chunk::<32>() else {
         return Ok(false);
     };
-    Ok(is_same_mark(
-        &*labelled_hmac(device_key, MARK_LABEL, before)?,
-        mark,
-    ))
+    Ok(is_same_mark(&*labelled_hmac(device_key, MARK_LABEL, before)?, mark))
 }
 
 /// Takes fields off the front of a file whose length was checked.
@@ -366,27 +344,19 @@ impl<'a> Reader<'a> {
 
     /// Takes the next `N` bytes.
     pub(super) fn take<const N: usize>(&mut self) -> [u8; N] {
-        let (taken, rest) = self
-            .rest
-            .split_first_chunk()
-            .expect("the fields add up to the checked length");
+        let (taken, rest) =
+            self.rest.split_first_chunk().expect("the fields add up to the checked length");
         self.rest = rest;
         *taken
     }
 
     fn take_sealed(&mut self) -> Sealed {
-        Sealed {
-            nonce: self.take(),
-            bytes: self.take(),
-        }
+        Sealed { nonce: self.take(), bytes: self.take() }
     }
 
     fn take_version(&mut self) -> Result<Option<(u32, u64)>, Damage> {
         let present = self.take();
-        let version = (
-            u32::from_le_bytes(self.take()),
-            u64::from_le_bytes(self.take()),
-        );
+        let version = (u32::from_le_bytes(self.take()), u64::from_le_bytes(self.take()));
         match (present, version) {
             ([1], version) => Ok(Some(version)),
             ([0], (0, 0)) => Ok(None),
@@ -411,10 +381,7 @@ mod tests {
         let state_key = SecretKey::new(&[2; 32]);
         let mut contents =
             Contents::new(device_key, &pin(), SMALL, &vault_key, &state_key).unwrap();
-        contents.floor = Floor {
-            notices: Some((3, 1_184)),
-            register: None,
-        };
+        contents.floor = Floor { notices: Some((3, 1_184)), register: None };
         contents.attempts_seen = 12;
         contents.seal_state(&state_key, &vault_key).unwrap();
         contents
@@ -433,9 +400,7 @@ mod tests {
             .open_slot(&pin(), device_key)
             .map_err(|error| error.to_string())?
             .ok_or("wrong PIN")?;
-        let state_key = contents
-            .open_state(&vault_key)
-            .map_err(|damage| damage.to_string())?;
+        let state_key = contents.open_state(&vault_key).map_err(|damage| damage.to_string())?;
         Ok(*state_key.expose())
     }
 
@@ -493,56 +458,23 @@ mod tests {
             changed
         };
         let longer = [bytes.as_slice(), &[0]].concat();
-        let cost = |memory_kib, passes, lanes| {
-            Damage::Cost(CostRefused {
-                memory_kib,
-                passes,
-                lanes,
-            })
-        };
+        let cost =
+            |memory_kib, passes, lanes| Damage::Cost(CostRefused { memory_kib, passes, lanes });
         let rows: &[(&str, Vec<u8>, Damage)] = &[
             ("empty", Vec::new(), Damage::Length),
-            (
-                "cut short",
-                bytes[..VAULT_BYTES - 1].to_vec(),
-                Damage::Length,
-            ),
+            ("cut short", bytes[..VAULT_BYTES - 1].to_vec(), Damage::Length),
             ("longer", longer, Damage::Length),
             ("another magic", with(0, b'G'), Damage::NotAVault),
             ("a later version", with(8, 2), Damage::Version { found: 2 }),
             ("no state", with(9, 0), Damage::Field { field: "state" }),
             ("less memory", with(58, 7), cost(7, 1, 1)),
-            (
-                "far too much memory",
-                with(61, 0xFF),
-                cost(0xFF00_0008, 1, 1),
-            ),
+            ("far too much memory", with(61, 0xFF), cost(0xFF00_0008, 1, 1)),
             ("no pass", with(62, 0), cost(8, 0, 1)),
             ("too many lanes for the memory", with(66, 2), cost(8, 1, 2)),
-            (
-                "no officers' slot",
-                with(70, 0),
-                Damage::Field {
-                    field: "first slot",
-                },
-            ),
-            (
-                "something in the second slot",
-                with(159, 2),
-                Damage::Field {
-                    field: "second slot",
-                },
-            ),
-            (
-                "half a floor",
-                with(248, 2),
-                Damage::Field { field: "floor" },
-            ),
-            (
-                "a floor that is not there",
-                with(262, 1),
-                Damage::Field { field: "floor" },
-            ),
+            ("no officers' slot", with(70, 0), Damage::Field { field: "first slot" }),
+            ("something in the second slot", with(159, 2), Damage::Field { field: "second slot" }),
+            ("half a floor", with(248, 2), Damage::Field { field: "floor" }),
+            ("a floor that is not there", with(262, 1), Damage::Field { field: "floor" }),
         ];
         for (case, bytes, expected) in rows {
             assert_eq!(decode(bytes, SMALL).expect_err(case), *expected, "{case}");
@@ -569,22 +501,12 @@ mod tests {
         let mut new = old.clone();
         let other_pin = Pin::from_reader(&b"730461"[..]).unwrap();
         new.set_pin(&other_pin, &device_key, &vault_key).unwrap();
-        new.seal_state(&SecretKey::new(&[2; 32]), &vault_key)
-            .unwrap();
-        let mixed = Contents {
-            officers: old.officers.clone(),
-            ..new
-        };
+        new.seal_state(&SecretKey::new(&[2; 32]), &vault_key).unwrap();
+        let mixed = Contents { officers: old.officers.clone(), ..new };
 
         // Then the old PIN opens the slot, and the seal refuses the rest.
-        let opened = mixed
-            .open_slot(&pin(), &device_key)
-            .unwrap()
-            .expect("the old slot");
-        assert_eq!(
-            mixed.open_state(&opened).expect_err("mixed parts"),
-            Damage::Seal
-        );
+        let opened = mixed.open_slot(&pin(), &device_key).unwrap().expect("the old slot");
+        assert_eq!(mixed.open_state(&opened).expect_err("mixed parts"), Damage::Seal);
     }
 
     #[test]
@@ -592,13 +514,7 @@ mod tests {
         let device_key = SimulatedDeviceKey::numbered(1);
         let mut contents = a_vault(&device_key);
         contents.floor.notices = Some((3, 1_183));
-        let vault_key = contents
-            .open_slot(&pin(), &device_key)
-            .unwrap()
-            .expect("right PIN");
-        assert_eq!(
-            contents.open_state(&vault_key).expect_err("lower floor"),
-            Damage::Seal
-        );
+        let vault_key = contents.open_slot(&pin(), &device_key).unwrap().expect("right PIN");
+        assert_eq!(contents.open_state(&vault_key).expect_err("lower floor"), Damage::Seal);
     }
 }

@@ -58,10 +58,7 @@ impl Pin {
 
     /// Returns an empty PIN.
     pub fn new() -> Pin {
-        Pin {
-            digits: Box::new([0; Pin::MAX_DIGITS]),
-            len: 0,
-        }
+        Pin { digits: Box::new([0; Pin::MAX_DIGITS]), len: 0 }
     }
 
     /// Reads a PIN from the first line of `reader`, as `--pin-file` does.
@@ -91,11 +88,7 @@ impl Pin {
                 _ => return Err(PinReadError::NotDigits),
             }
         }
-        if pin.is_empty() {
-            Err(PinReadError::Empty)
-        } else {
-            Ok(pin)
-        }
+        if pin.is_empty() { Err(PinReadError::Empty) } else { Ok(pin) }
     }
 
     /// Appends one digit, 0 to 9, and says whether it was taken.

@@ -139,25 +139,16 @@ mod tests {
         let secret = SecretKey::new(&[2; 32]);
         let sealed = key.seal(&[3; 24], b"context", &secret);
 
-        let opened = key
-            .open(&[3; 24], b"context", &sealed)
-            .expect("nothing was changed");
+        let opened = key.open(&[3; 24], b"context", &sealed).expect("nothing was changed");
         assert_eq!(opened.expose(), secret.expose());
 
-        assert!(
-            SecretKey::new(&[9; 32])
-                .open(&[3; 24], b"context", &sealed)
-                .is_none()
-        );
+        assert!(SecretKey::new(&[9; 32]).open(&[3; 24], b"context", &sealed).is_none());
         assert!(key.open(&[4; 24], b"context", &sealed).is_none());
         assert!(key.open(&[3; 24], b"contexT", &sealed).is_none());
         for position in 0..SEALED_BYTES {
             let mut changed = sealed;
             changed[position] ^= 0x01;
-            assert!(
-                key.open(&[3; 24], b"context", &changed).is_none(),
-                "byte {position}"
-            );
+            assert!(key.open(&[3; 24], b"context", &changed).is_none(), "byte {position}");
         }
     }
 }

@@ -95,9 +95,8 @@ mod tests {
 
     #[test]
     fn every_number_is_another_device() {
-        let keys: std::collections::BTreeSet<[u8; 33]> = (0..16)
-            .map(|number| SimulatedDeviceKey::numbered(number).public_key())
-            .collect();
+        let keys: std::collections::BTreeSet<[u8; 33]> =
+            (0..16).map(|number| SimulatedDeviceKey::numbered(number).public_key()).collect();
         assert_eq!(keys.len(), 16);
     }
 
@@ -105,9 +104,6 @@ mod tests {
     fn protection_is_what_it_claims() {
         let key = SimulatedDeviceKey::numbered(1);
         assert_eq!(key.protection(), Protection::Software);
-        assert_eq!(
-            key.claiming(Protection::Hardware).protection(),
-            Protection::Hardware
-        );
+        assert_eq!(key.claiming(Protection::Hardware).protection(), Protection::Hardware);
     }
 }

@@ -111,28 +111,17 @@ mod tests {
         let mut bytes = [0; 64];
         bytes[31] = 1;
         bytes[32..52].fill(0x0B);
-        let mark = SoftwareSecrets::from_bytes(&bytes)
-            .unwrap()
-            .hmac(b"Hi There");
+        let mark = SoftwareSecrets::from_bytes(&bytes).unwrap().hmac(b"Hi There");
         let hex: String = mark.iter().map(|byte| format!("{byte:02x}")).collect();
-        assert_eq!(
-            hex,
-            "b0344c61d8db38535ca8afceaf0bf12b881dc200c9833da726e9376c2e32cff7"
-        );
+        assert_eq!(hex, "b0344c61d8db38535ca8afceaf0bf12b881dc200c9833da726e9376c2e32cff7");
     }
 
     /// RFC 6979, A.2.5: ECDSA on P-256 with SHA-256, message "sample".
     #[test]
     fn signature_is_that_of_the_norm() {
         let unhex = |text: &str| -> Vec<u8> {
-            let digits: Vec<u8> = text
-                .chars()
-                .map(|c| c.to_digit(16).unwrap() as u8)
-                .collect();
-            digits
-                .chunks(2)
-                .map(|pair| pair[0] << 4 | pair[1])
-                .collect()
+            let digits: Vec<u8> = text.chars().map(|c| c.to_digit(16).unwrap() as u8).collect();
+            digits.chunks(2).map(|pair| pair[0] << 4 | pair[1]).collect()
         };
         let mut bytes = [0; 64];
         bytes[..32].copy_from_slice(&unhex(

@@ -44,9 +44,7 @@ pub struct Unlocked {
 
 impl fmt::Debug for Unlocked {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Unlocked")
-            .field("floor", &self.floor)
-            .finish_non_exhaustive()
+        f.debug_struct("Unlocked").field("floor", &self.floor).finish_non_exhaustive()
     }
 }
 
@@ -136,11 +134,7 @@ impl Vault {
         if let Some(problem) = pin.problem() {
             return Err(problem.into());
         }
-        let mut vault = Vault {
-            path: path.to_owned(),
-            lowest: cost,
-            seen: 0,
-        };
+        let mut vault = Vault { path: path.to_owned(), lowest: cost, seen: 0 };
         let _lock = vault.lock()?;
         if fs::symlink_metadata(path).is_ok() {
             return Err(VaultError::AlreadyExists);
@@ -150,14 +144,7 @@ impl Vault {
         // The counter first: a vault without one is damaged, a counter without a vault is nothing.
         vault.write_record(Record::new(contents.id, &clock.boot()), device_key)?;
         vault.write(&contents, device_key)?;
-        Ok((
-            vault,
-            Unlocked {
-                state_key,
-                floor: contents.floor,
-                vault_key,
-            },
-        ))
+        Ok((vault, Unlocked { state_key, floor: contents.floor, vault_key }))
     }
 
     /// Opens the files of a vault, without a PIN yet. An Argon2 cost below [`ArgonCost::FLOOR`] or
@@ -180,17 +167,11 @@ impl Vault {
         let contents = match self.read(device_key) {
             Ok(contents) => contents,
             Err(UnlockError::Erased) => {
-                return Ok(Attempts {
-                    failed: MAX_TRIES,
-                    left: 0,
-                    wait: Duration::ZERO,
-                });
+                return Ok(Attempts { failed: MAX_TRIES, left: 0, wait: Duration::ZERO });
             }
             Err(error) => return Err(error),
         };
-        Ok(self
-            .read_record(&contents, device_key)?
-            .attempts(&clock.boot()))
+        Ok(self.read_record(&contents, device_key)?.attempts(&clock.boot()))
     }
 
     /// Judges `pin`, after the try has been counted on disk.
@@ -237,11 +218,7 @@ impl Vault {
         contents.seal_state(&state_key, &vault_key)?;
         self.write(&contents, device_key)?;
         self.write_record(record.with_none_failed(&now), device_key)?;
-        Ok(Unlocked {
-            state_key,
-            floor: contents.floor,
-            vault_key,
-        })
+        Ok(Unlocked { state_key, floor: contents.floor, vault_key })
     }
 
     /// Raises the floor, here and in `unlocked`. It has reached the disk on return.
@@ -260,10 +237,7 @@ impl Vault {
                 register: floor.register.or(current.register),
             };
             if raised.notices < current.notices || raised.register < current.register {
-                return Err(VaultError::FloorFalls {
-                    current,
-                    offered: floor,
-                });
+                return Err(VaultError::FloorFalls { current, offered: floor });
             }
             contents.floor = raised;
             Ok(raised)
@@ -291,11 +265,7 @@ impl Vault {
     }
 
     fn open_with(path: &Path, lowest: ArgonCost) -> Result<Vault, UnlockError> {
-        let vault = Vault {
-            path: path.to_owned(),
-            lowest,
-            seen: 0,
-        };
+        let vault = Vault { path: path.to_owned(), lowest, seen: 0 };
         // An erased vault opens, so that the screen can say what happened.
         if let VaultFile::InUse(_) = layout::decode(&vault.read_bytes()?, lowest)? {
             Record::decode(&vault.read_record_bytes()?)?;
@@ -356,11 +326,7 @@ impl Vault {
         }
         let expected = self.seen.max(contents.attempts_seen);
         if record.generation < expected {
-            return Err(Damage::AttemptsSetBack {
-                found: record.generation,
-                expected,
-            }
-            .into());
+            return Err(Damage::AttemptsSetBack { found: record.generation, expected }.into());
         }
         Ok(record)
     }
@@ -432,12 +398,7 @@ mod tests {
             let cost = ArgonCost::smallest_for_tests();
             let path = folder.path().join("vault");
             let (_, unlocked) = Vault::create(&path, &key, &pin(RIGHT), cost, &clock).unwrap();
-            Device {
-                folder,
-                key,
-                clock,
-                state_key: *unlocked.state_key.expose(),
-            }
+            Device { folder, key, clock, state_key: *unlocked.state_key.expose() }
         }
 
         fn path(&self) -> PathBuf {
@@ -499,14 +460,7 @@ mod tests {
         }
         assert_eq!(device.attempts().failed, 3);
         device.unlock(RIGHT).unwrap();
-        assert_eq!(
-            device.attempts(),
-            Attempts {
-                failed: 0,
-                left: 10,
-                wait: Duration::ZERO
-            }
-        );
+        assert_eq!(device.attempts(), Attempts { failed: 0, left: 10, wait: Duration::ZERO });
     }
 
     #[test]
@@ -527,11 +481,7 @@ mod tests {
         // Then nothing is counted while the files are read and the count is marked, and from the
         // question about the PIN on everything is, though that question got no answer.
         let no_answer = |error: &UnlockError| matches!(error, UnlockError::DeviceKey(_));
-        assert!(
-            counted[..3]
-                .iter()
-                .all(|(tries, error)| *tries == 0 && no_answer(error))
-        );
+        assert!(counted[..3].iter().all(|(tries, error)| *tries == 0 && no_answer(error)));
         assert!(counted[3].0 == 1 && no_answer(&counted[3].1), "{counted:?}");
         assert!(counted[4].0 == 1 && matches!(counted[4].1, UnlockError::Wrong { .. }));
     }
@@ -548,10 +498,7 @@ mod tests {
             if outcome.is_ok() {
                 break;
             }
-            assert!(
-                matches!(outcome, Err(UnlockError::DeviceKey(_))),
-                "{outcome:?}"
-            );
+            assert!(matches!(outcome, Err(UnlockError::DeviceKey(_))), "{outcome:?}");
             let unlocked = device.unlock(RIGHT).unwrap();
             assert_eq!(unlocked.state_key.expose(), &device.state_key, "cut {cuts}");
             cuts += 1;
@@ -564,26 +511,13 @@ mod tests {
     fn power_cut_while_a_vault_is_made_leaves_none() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("vault");
-        let (key, clock) = (
-            SimulatedDeviceKey::numbered(1),
-            FixedClock::at(DeviceTime(0)),
-        );
-        let create = || {
-            Vault::create(
-                &path,
-                &key,
-                &pin(RIGHT),
-                ArgonCost::smallest_for_tests(),
-                &clock,
-            )
-        };
+        let (key, clock) = (SimulatedDeviceKey::numbered(1), FixedClock::at(DeviceTime(0)));
+        let create =
+            || Vault::create(&path, &key, &pin(RIGHT), ArgonCost::smallest_for_tests(), &clock);
         for answers in 0..3 {
             key.fail_after(answers);
             let cut = create();
-            assert!(matches!(
-                cut,
-                Err(VaultError::Unlock(UnlockError::DeviceKey(_)))
-            ));
+            assert!(matches!(cut, Err(VaultError::Unlock(UnlockError::DeviceKey(_)))));
             assert!(!path.exists(), "cut {answers}");
         }
         key.recover();
@@ -597,18 +531,13 @@ mod tests {
             device.clock.advance(Duration::from_secs(3_600));
             let mut vault = device.open();
             device.key.fail_after(3);
-            vault
-                .unlock(&pin(RIGHT), &device.key, &device.clock)
-                .expect_err("the power is cut");
+            vault.unlock(&pin(RIGHT), &device.key, &device.clock).expect_err("the power is cut");
             device.key.recover();
         }
         assert_eq!(device.attempts().left, 0);
         assert!(matches!(device.unlock(RIGHT), Err(UnlockError::Erased)));
         let bytes = fs::read(device.path()).unwrap();
-        assert!(
-            bytes[58..].iter().all(|byte| *byte == 0),
-            "the slots are still there"
-        );
+        assert!(bytes[58..].iter().all(|byte| *byte == 0), "the slots are still there");
     }
 
     #[test]
@@ -616,14 +545,7 @@ mod tests {
         let device = Device::new();
         device.fail(5);
         let wait = Duration::from_secs(30);
-        assert_eq!(
-            device.attempts(),
-            Attempts {
-                failed: 5,
-                left: 5,
-                wait
-            }
-        );
+        assert_eq!(device.attempts(), Attempts { failed: 5, left: 5, wait });
 
         // When even the right PIN comes too early, then it is not judged and not counted.
         device.clock.advance(Duration::from_secs(29));
@@ -664,11 +586,7 @@ mod tests {
         assert!(matches!(device.unlock(WRONG), Err(UnlockError::Erased)));
 
         // Then nothing helps: the right PIN, a restart, an older counter.
-        let erased = Attempts {
-            failed: 10,
-            left: 0,
-            wait: Duration::ZERO,
-        };
+        let erased = Attempts { failed: 10, left: 0, wait: Duration::ZERO };
         assert_eq!(device.attempts(), erased);
         assert!(matches!(device.unlock(RIGHT), Err(UnlockError::Erased)));
         fs::write(device.attempts_path(), kept).unwrap();
@@ -704,9 +622,8 @@ mod tests {
             let mut changed = good.clone();
             changed[position] ^= 1 << (position % 8);
             fs::write(device.path(), &changed).unwrap();
-            let error = vault
-                .unlock(&pin(RIGHT), &device.key, &device.clock)
-                .expect_err("a changed vault");
+            let error =
+                vault.unlock(&pin(RIGHT), &device.key, &device.clock).expect_err("a changed vault");
             let expected = match position {
                 26..58 => matches!(error, UnlockError::WrongDevice),
                 _ => matches!(error, UnlockError::Damaged(_)),
@@ -724,11 +641,7 @@ mod tests {
         let mut bytes = fs::read(device.path()).unwrap();
         bytes[58..62].copy_from_slice(&4_u32.to_le_bytes());
         fs::write(device.path(), bytes).unwrap();
-        let cost = CostRefused {
-            memory_kib: 4,
-            passes: 1,
-            lanes: 1,
-        };
+        let cost = CostRefused { memory_kib: 4, passes: 1, lanes: 1 };
         let error = Vault::open_for_tests(&device.path()).expect_err("a lower cost");
         assert!(matches!(error, UnlockError::Damaged(Damage::Cost(c)) if c == cost));
     }
@@ -736,11 +649,7 @@ mod tests {
     #[test]
     fn production_refuses_a_vault_of_the_test_cost() {
         let device = Device::new();
-        let cost = CostRefused {
-            memory_kib: 8,
-            passes: 1,
-            lanes: 1,
-        };
+        let cost = CostRefused { memory_kib: 8, passes: 1, lanes: 1 };
         let error = Vault::open(&device.path()).expect_err("the test cost");
         assert!(matches!(error, UnlockError::Damaged(Damage::Cost(c)) if c == cost));
     }
@@ -749,17 +658,9 @@ mod tests {
     fn production_cost_makes_a_vault_that_production_opens() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("vault");
-        let (key, clock) = (
-            SimulatedDeviceKey::numbered(1),
-            FixedClock::at(DeviceTime(0)),
-        );
-        let made = Vault::create(&path, &key, &pin(RIGHT), ArgonCost::FLOOR, &clock)
-            .unwrap()
-            .1;
-        let opened = Vault::open(&path)
-            .unwrap()
-            .unlock(&pin(RIGHT), &key, &clock)
-            .unwrap();
+        let (key, clock) = (SimulatedDeviceKey::numbered(1), FixedClock::at(DeviceTime(0)));
+        let made = Vault::create(&path, &key, &pin(RIGHT), ArgonCost::FLOOR, &clock).unwrap().1;
+        let opened = Vault::open(&path).unwrap().unlock(&pin(RIGHT), &key, &clock).unwrap();
         assert_eq!(opened.state_key.expose(), made.state_key.expose());
     }
 
@@ -798,10 +699,7 @@ mod tests {
         let outcome = vault.unlock(&pin(RIGHT), &device.key, &device.clock);
         assert_eq!(damage(outcome), Damage::AttemptsMissing);
         let reopened = Vault::open_for_tests(&device.path());
-        assert!(matches!(
-            reopened,
-            Err(UnlockError::Damaged(Damage::AttemptsMissing))
-        ));
+        assert!(matches!(reopened, Err(UnlockError::Damaged(Damage::AttemptsMissing))));
     }
 
     #[test]
@@ -810,10 +708,7 @@ mod tests {
         let old = fs::read(device.attempts_path()).unwrap();
         device.unlock(RIGHT).unwrap();
         fs::write(device.attempts_path(), old).unwrap();
-        let expected = Damage::AttemptsSetBack {
-            found: 1,
-            expected: 2,
-        };
+        let expected = Damage::AttemptsSetBack { found: 1, expected: 2 };
         assert_eq!(damage(device.unlock(RIGHT)), expected);
     }
 
@@ -822,18 +717,10 @@ mod tests {
         let device = Device::new();
         let mut vault = device.open();
         let old = fs::read(device.attempts_path()).unwrap();
-        vault
-            .unlock(&pin(WRONG), &device.key, &device.clock)
-            .expect_err("a wrong PIN");
+        vault.unlock(&pin(WRONG), &device.key, &device.clock).expect_err("a wrong PIN");
         fs::write(device.attempts_path(), old).unwrap();
         let outcome = vault.unlock(&pin(RIGHT), &device.key, &device.clock);
-        assert_eq!(
-            damage(outcome),
-            Damage::AttemptsSetBack {
-                found: 1,
-                expected: 2
-            }
-        );
+        assert_eq!(damage(outcome), Damage::AttemptsSetBack { found: 1, expected: 2 });
     }
 
     #[test]
@@ -847,30 +734,15 @@ mod tests {
     fn floor_rises_and_is_there_after_a_restart() {
         let device = Device::new();
         let mut vault = device.open();
-        let mut unlocked = vault
-            .unlock(&pin(RIGHT), &device.key, &device.clock)
-            .unwrap();
-        let first = Floor {
-            notices: Some((3, 1_184)),
-            register: None,
-        };
-        vault
-            .raise_floor(&mut unlocked, first, &device.key)
-            .unwrap();
+        let mut unlocked = vault.unlock(&pin(RIGHT), &device.key, &device.clock).unwrap();
+        let first = Floor { notices: Some((3, 1_184)), register: None };
+        vault.raise_floor(&mut unlocked, first, &device.key).unwrap();
         assert_eq!(unlocked.floor, first);
 
         // When only the register is raised, then the notices keep their version.
-        let register = Floor {
-            notices: None,
-            register: Some((3, 7)),
-        };
-        vault
-            .raise_floor(&mut unlocked, register, &device.key)
-            .unwrap();
-        let both = Floor {
-            notices: Some((3, 1_184)),
-            register: Some((3, 7)),
-        };
+        let register = Floor { notices: None, register: Some((3, 7)) };
+        vault.raise_floor(&mut unlocked, register, &device.key).unwrap();
+        let both = Floor { notices: Some((3, 1_184)), register: Some((3, 7)) };
         assert_eq!(unlocked.floor, both);
         assert_eq!(device.unlock(RIGHT).unwrap().floor, both);
     }
@@ -879,14 +751,9 @@ mod tests {
     fn floor_never_falls_but_a_new_epoch_may_begin_again() {
         let device = Device::new();
         let mut vault = device.open();
-        let mut unlocked = vault
-            .unlock(&pin(RIGHT), &device.key, &device.clock)
-            .unwrap();
+        let mut unlocked = vault.unlock(&pin(RIGHT), &device.key, &device.clock).unwrap();
         let mut raise = |notices| {
-            let floor = Floor {
-                notices,
-                register: None,
-            };
+            let floor = Floor { notices, register: None };
             vault.raise_floor(&mut unlocked, floor, &device.key)
         };
         raise(Some((3, 1_184))).unwrap();
@@ -903,31 +770,14 @@ mod tests {
     fn floor_raised_by_another_program_is_not_lowered_by_this_one() {
         let device = Device::new();
         let (mut window, mut command) = (device.open(), device.open());
-        let mut unlocked = window
-            .unlock(&pin(RIGHT), &device.key, &device.clock)
-            .unwrap();
-        let mut other = command
-            .unlock(&pin(RIGHT), &device.key, &device.clock)
-            .unwrap();
-        let notices = Floor {
-            notices: Some((3, 1_184)),
-            register: None,
-        };
-        command
-            .raise_floor(&mut other, notices, &device.key)
-            .unwrap();
+        let mut unlocked = window.unlock(&pin(RIGHT), &device.key, &device.clock).unwrap();
+        let mut other = command.unlock(&pin(RIGHT), &device.key, &device.clock).unwrap();
+        let notices = Floor { notices: Some((3, 1_184)), register: None };
+        command.raise_floor(&mut other, notices, &device.key).unwrap();
 
-        let register = Floor {
-            notices: None,
-            register: Some((3, 7)),
-        };
-        window
-            .raise_floor(&mut unlocked, register, &device.key)
-            .unwrap();
-        let both = Floor {
-            notices: Some((3, 1_184)),
-            register: Some((3, 7)),
-        };
+        let register = Floor { notices: None, register: Some((3, 7)) };
+        window.raise_floor(&mut unlocked, register, &device.key).unwrap();
+        let both = Floor { notices: Some((3, 1_184)), register: Some((3, 7)) };
         assert_eq!(unlocked.floor, both);
     }
 
@@ -935,10 +785,7 @@ mod tests {
     fn who_unlocked_another_vault_cannot_raise_this_floor() {
         let (device, other) = (Device::new(), Device::new());
         let mut unlocked = other.unlock(RIGHT).unwrap();
-        let floor = Floor {
-            notices: Some((3, 1_184)),
-            register: None,
-        };
+        let floor = Floor { notices: Some((3, 1_184)), register: None };
         let outcome = device.open().raise_floor(&mut unlocked, floor, &device.key);
         let error = outcome.expect_err("another vault's key");
         let seal = VaultError::Unlock(UnlockError::Damaged(Damage::Seal));
@@ -950,26 +797,14 @@ mod tests {
     fn changed_pin_keeps_state_key_and_floor_and_the_old_one_opens_nothing() {
         let device = Device::new();
         let mut vault = device.open();
-        let mut unlocked = vault
-            .unlock(&pin(RIGHT), &device.key, &device.clock)
-            .unwrap();
-        let floor = Floor {
-            notices: Some((3, 1_184)),
-            register: None,
-        };
-        vault
-            .raise_floor(&mut unlocked, floor, &device.key)
-            .unwrap();
+        let mut unlocked = vault.unlock(&pin(RIGHT), &device.key, &device.clock).unwrap();
+        let floor = Floor { notices: Some((3, 1_184)), register: None };
+        vault.raise_floor(&mut unlocked, floor, &device.key).unwrap();
 
         let new = "905172";
-        let changed = vault
-            .change_pin(&pin(RIGHT), &pin(new), &device.key, &device.clock)
-            .unwrap();
+        let changed = vault.change_pin(&pin(RIGHT), &pin(new), &device.key, &device.clock).unwrap();
         assert_eq!(changed.state_key.expose(), &device.state_key);
-        assert!(matches!(
-            device.unlock(RIGHT),
-            Err(UnlockError::Wrong { left: 9, .. })
-        ));
+        assert!(matches!(device.unlock(RIGHT), Err(UnlockError::Wrong { left: 9, .. })));
         let opened = device.unlock(new).unwrap();
         assert_eq!(opened.state_key.expose(), &device.state_key);
         assert_eq!(opened.floor, floor);
@@ -980,10 +815,7 @@ mod tests {
         let device = Device::new();
         let mut vault = device.open();
         let outcome = vault.change_pin(&pin(WRONG), &pin("905172"), &device.key, &device.clock);
-        assert!(matches!(
-            outcome,
-            Err(VaultError::Unlock(UnlockError::Wrong { left: 9, .. }))
-        ));
+        assert!(matches!(outcome, Err(VaultError::Unlock(UnlockError::Wrong { left: 9, .. }))));
         device.unlock(RIGHT).unwrap();
     }
 
@@ -992,19 +824,13 @@ mod tests {
         let device = Device::new();
         let mut vault = device.open();
         let outcome = vault.change_pin(&pin(WRONG), &pin("123456"), &device.key, &device.clock);
-        assert!(matches!(
-            outcome,
-            Err(VaultError::PinRefused(PinProblem::Run))
-        ));
+        assert!(matches!(outcome, Err(VaultError::PinRefused(PinProblem::Run))));
         assert_eq!(device.attempts().failed, 0);
 
         let path = device.folder.path().join("other");
         let cost = ArgonCost::smallest_for_tests();
         let outcome = Vault::create(&path, &device.key, &pin("111111"), cost, &device.clock);
-        assert!(matches!(
-            outcome,
-            Err(VaultError::PinRefused(PinProblem::Repeat))
-        ));
+        assert!(matches!(outcome, Err(VaultError::PinRefused(PinProblem::Repeat))));
         assert!(!path.exists());
     }
 
@@ -1012,13 +838,7 @@ mod tests {
     fn vault_is_never_overwritten_by_a_new_one() {
         let device = Device::new();
         let cost = ArgonCost::smallest_for_tests();
-        let again = Vault::create(
-            &device.path(),
-            &device.key,
-            &pin(WRONG),
-            cost,
-            &device.clock,
-        );
+        let again = Vault::create(&device.path(), &device.key, &pin(WRONG), cost, &device.clock);
         assert!(matches!(again, Err(VaultError::AlreadyExists)));
         device.unlock(RIGHT).unwrap();
     }
@@ -1048,51 +868,27 @@ mod tests {
         let device = Device::new();
         let unlocked = device.unlock(RIGHT).unwrap();
         // Named one by one: a field that is added must be looked at here.
-        let Unlocked {
-            state_key,
-            floor,
-            vault_key,
-        } = &unlocked;
+        let Unlocked { state_key, floor, vault_key } = &unlocked;
         wiped_on_drop(state_key);
         wiped_on_drop(vault_key);
-        let Floor {
-            notices: None,
-            register: None,
-        } = floor
-        else {
-            panic!("a fresh floor")
-        };
+        let Floor { notices: None, register: None } = floor else { panic!("a fresh floor") };
         let shown = format!("{unlocked:?}");
-        assert_eq!(
-            shown,
-            "Unlocked { floor: Floor { notices: None, register: None }, .. }"
-        );
+        assert_eq!(shown, "Unlocked { floor: Floor { notices: None, register: None }, .. }");
     }
 
     #[test]
     fn errors_read_as_sentences() {
         let rows = [
             (
-                UnlockError::Wrong {
-                    left: 4,
-                    wait: Duration::from_secs(60),
-                },
+                UnlockError::Wrong { left: 4, wait: Duration::from_secs(60) },
                 "wrong PIN, 4 tries left",
             ),
             (
-                UnlockError::Wait {
-                    wait: Duration::from_millis(7_200),
-                },
+                UnlockError::Wait { wait: Duration::from_millis(7_200) },
                 "the next try must wait 8 seconds",
             ),
-            (
-                UnlockError::Erased,
-                "the vault was erased after 10 wrong PINs",
-            ),
-            (
-                UnlockError::WrongDevice,
-                "the vault belongs to another device",
-            ),
+            (UnlockError::Erased, "the vault was erased after 10 wrong PINs"),
+            (UnlockError::WrongDevice, "the vault belongs to another device"),
             (UnlockError::Damaged(Damage::Mark), "the vault is damaged"),
         ];
         for (error, text) in rows {

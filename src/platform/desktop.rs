@@ -31,18 +31,14 @@ impl SoftwareDeviceKey {
 
     /// Draws a new key and writes it to `path`, which must not exist yet. Mode 0600, flushed.
     pub fn create(path: &Path) -> Result<SoftwareDeviceKey, DeviceKeyError> {
-        let mut file = match OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .mode(OWNER_ONLY)
-            .open(path)
-        {
-            Ok(file) => file,
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-                return Err(DeviceKeyError::AlreadyExists);
-            }
-            Err(error) => return Err(error.into()),
-        };
+        let mut file =
+            match OpenOptions::new().write(true).create_new(true).mode(OWNER_ONLY).open(path) {
+                Ok(file) => file,
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                    return Err(DeviceKeyError::AlreadyExists);
+                }
+                Err(error) => return Err(error.into()),
+            };
         let written = SoftwareSecrets::random().and_then(|secrets| {
             file.write_all(&MAGIC)?;
             file.write_all(secrets.to_bytes().as_slice())?;
@@ -119,15 +115,9 @@ mod tests {
         let opened = SoftwareDeviceKey::open(&path).unwrap();
         assert_eq!(opened.public_key(), made.public_key());
         assert_eq!(*opened.hmac(b"data").unwrap(), *made.hmac(b"data").unwrap());
-        assert_eq!(
-            fs::metadata(&path).unwrap().permissions().mode() & 0o777,
-            0o600
-        );
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
         assert_eq!(made.protection(), Protection::Software);
-        assert_eq!(
-            format!("{made:?}"),
-            "SoftwareDeviceKey { secrets: SoftwareSecrets(..) }"
-        );
+        assert_eq!(format!("{made:?}"), "SoftwareDeviceKey { secrets: SoftwareSecrets(..) }");
     }
 
     #[test]
@@ -137,10 +127,7 @@ mod tests {
         let made = SoftwareDeviceKey::create(&path).unwrap();
         let again = SoftwareDeviceKey::create(&path);
         assert!(matches!(again, Err(DeviceKeyError::AlreadyExists)));
-        assert_eq!(
-            SoftwareDeviceKey::open(&path).unwrap().public_key(),
-            made.public_key()
-        );
+        assert_eq!(SoftwareDeviceKey::open(&path).unwrap().public_key(), made.public_key());
     }
 
     #[test]
@@ -161,10 +148,7 @@ mod tests {
     fn what_is_no_key_is_refused_for_its_reason() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("device.key");
-        assert!(matches!(
-            SoftwareDeviceKey::open(&path),
-            Err(DeviceKeyError::NotFound)
-        ));
+        assert!(matches!(SoftwareDeviceKey::open(&path), Err(DeviceKeyError::NotFound)));
 
         SoftwareDeviceKey::create(&path).unwrap();
         let good = fs::read(&path).unwrap();
@@ -183,10 +167,7 @@ mod tests {
             &other_magic,
         ] {
             fs::write(&path, bad).unwrap();
-            assert!(matches!(
-                SoftwareDeviceKey::open(&path),
-                Err(DeviceKeyError::Damaged)
-            ));
+            assert!(matches!(SoftwareDeviceKey::open(&path), Err(DeviceKeyError::Damaged)));
         }
     }
 }

@@ -41,7 +41,10 @@ mod tests {
             return;
         }
         let output = std::process::Command::new(std::env::current_exe().unwrap())
-            .args(["--exact", "platform::process::tests::a_panic_tells_its_place_and_not_its_message"])
+            .args([
+                "--exact",
+                "platform::process::tests::a_panic_tells_its_place_and_not_its_message",
+            ])
             .arg("--nocapture")
             .env(CHILD, "1")
             .output()

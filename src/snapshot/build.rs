@@ -190,11 +190,8 @@ impl Parts {
             roles.iter().flat_map(|role| keyring.sign_manifest(*role, &manifest)).collect();
         let signed = codec::encode(Kind::SignedManifest, &SignedManifest { manifest, signatures })?;
         let mut package = Vec::new();
-        layout::write_sections(
-            &mut package,
-            &Sections { root_chain, manifest: signed, envelope },
-        )
-        .map_err(|_| BuildError::Rows)?;
+        layout::write_sections(&mut package, &Sections { root_chain, manifest: signed, envelope })
+            .map_err(|_| BuildError::Rows)?;
         package.extend_from_slice(&self.bytes);
         Ok(package)
     }
@@ -209,7 +206,10 @@ fn region_of(number: u64) -> u16 {
 fn package_id(dataset: Dataset, terms: Terms) -> [u8; 16] {
     let text = format!(
         "fieldcheck-package-v1 {} {} {} {}",
-        dataset.number(), terms.version.epoch, terms.version.version, terms.created
+        dataset.number(),
+        terms.version.epoch,
+        terms.version.version,
+        terms.created
     );
     let mut id = [0; 16];
     id.copy_from_slice(&sha256(text.as_bytes())[..16]);

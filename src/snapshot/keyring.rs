@@ -6,8 +6,7 @@
 use ed25519_dalek::{Signer as _, SigningKey};
 use sync_format::codec::{self, Kind};
 use sync_format::v1::package::{
-    self, Domain, KeySet, Purpose, Role, RoleKeys, Root, RootChain, Signature, SignedRoot,
-    sha256,
+    self, Domain, KeySet, Purpose, Role, RoleKeys, Root, RootChain, Signature, SignedRoot, sha256,
 };
 use zeroize::Zeroizing;
 
@@ -144,8 +143,7 @@ impl Keyring {
 
     /// Returns the encoded chain of one root document, signed by all root keys.
     pub fn sign_root(&self, root: Vec<u8>) -> Result<Vec<u8>, BuildError> {
-        let signatures =
-            self.root.iter().map(|key| sign(key, Domain::Root, &root)).collect();
+        let signatures = self.root.iter().map(|key| sign(key, Domain::Root, &root)).collect();
         Ok(codec::encode(Kind::RootChain, &RootChain(vec![SignedRoot { root, signatures }]))?)
     }
 

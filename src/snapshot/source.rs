@@ -208,8 +208,7 @@ fn parse_notice(row: &Row<'_>) -> Result<Notice, String> {
             word.parse().map_err(|_| "caution holds an unknown word".to_owned())?;
         cautions.insert(caution);
     }
-    let numbers =
-        row.list("numbers").map(parse_number).collect::<Result<Vec<Number>, String>>()?;
+    let numbers = row.list("numbers").map(parse_number).collect::<Result<Vec<Number>, String>>()?;
     for (at, number) in numbers.iter().enumerate() {
         if numbers[..at].contains(number) {
             return Err("numbers holds the same number twice".to_owned());
@@ -344,8 +343,7 @@ mod tests {
         assert_eq!(notice.sex, Some(Sex::Male));
         let numbers: Vec<(NumberKind, &str)> =
             notice.numbers.iter().map(|number| (number.kind, number.text.as_str())).collect();
-        let expected =
-            [(NumberKind::Personal, "048088999901"), (NumberKind::Cmnd, "201999901")];
+        let expected = [(NumberKind::Personal, "048088999901"), (NumberKind::Cmnd, "201999901")];
         assert_eq!(numbers, expected);
         assert!(notice.cautions.contains(Caution::Armed));
         assert!(notice.cautions.contains(Caution::Escape));
@@ -398,11 +396,7 @@ mod tests {
             (",M,", ",X,", "sex is not M, F or empty"),
             ("cccd:048088999901", "048088999901", "numbers holds a part without its kind"),
             ("cccd:048088999901", "tax:048088999901", "numbers holds an unknown kind"),
-            (
-                "cmnd:201 999 901",
-                "cccd:048088999901",
-                "numbers holds the same number twice",
-            ),
+            ("cmnd:201 999 901", "cccd:048088999901", "numbers holds the same number twice"),
             ("armed", "dangerous", "caution holds an unknown word"),
         ] {
             let row = refused(notices(&[HEADER, &changed("7,W1", "1,W1"), &changed(from, to)]));

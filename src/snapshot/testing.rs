@@ -6,8 +6,8 @@ use sync_format::codec::{self, Kind};
 use sync_format::v1::notice::{Notice, encode_notices};
 use sync_format::v1::package::layout::{self, Sections};
 use sync_format::v1::package::{
-    ChunkInfo, ChunkRef, Envelope, Freshness, InnerManifest, Manifest, Purpose, Recipient,
-    Role, Root, Signature, SignedManifest, SnapshotVersion, sha256,
+    ChunkInfo, ChunkRef, Envelope, Freshness, InnerManifest, Manifest, Purpose, Recipient, Role,
+    Root, Signature, SignedManifest, SnapshotVersion, sha256,
 };
 use sync_format::v1::register::{RegisterRow, Status, TagKey};
 
@@ -154,13 +154,8 @@ impl Draft {
         self.inner.counts = vec![(chunks[0][0].category, self.inner.rows as u32)];
         for rows in chunks {
             let (first, last) = (rows[0].id, rows[rows.len() - 1].id);
-            let info = ChunkInfo {
-                rows: rows.len() as u32,
-                first,
-                last,
-                raw_len: 0,
-                raw_hash: [0; 32],
-            };
+            let info =
+                ChunkInfo { rows: rows.len() as u32, first, last, raw_len: 0, raw_hash: [0; 32] };
             self.inner.chunks.push(info);
             self.chunks.push(Vec::new());
             self.set_chunk(self.chunks.len() - 1, &encode_notices(rows).unwrap());
@@ -206,9 +201,8 @@ impl Draft {
         self.manifest.envelope_hash = sha256(&envelope);
         self.manifest.envelope_len = envelope.len() as u32;
         let chunks = self.chunks.iter();
-        self.manifest.chunks = chunks
-            .map(|chunk| ChunkRef { hash: sha256(chunk), len: chunk.len() as u32 })
-            .collect();
+        self.manifest.chunks =
+            chunks.map(|chunk| ChunkRef { hash: sha256(chunk), len: chunk.len() as u32 }).collect();
         let manifest = codec::encode(Kind::Manifest, &self.manifest).unwrap();
         let signatures = sign(&manifest);
         let signed = SignedManifest { manifest, signatures };

@@ -133,13 +133,8 @@ fn refuse_strays<'a>(
     signatures: &[Signature],
 ) -> Result<(), Refusal> {
     let message = package::signing_bytes(domain, signed);
-    let is_stray =
-        |signature: &Signature| !keys.clone().any(|key| is_by(signature, key, &message));
-    if signatures.iter().any(is_stray) {
-        Err(Refusal::StraySignature { section })
-    } else {
-        Ok(())
-    }
+    let is_stray = |signature: &Signature| !keys.clone().any(|key| is_by(signature, key, &message));
+    if signatures.iter().any(is_stray) { Err(Refusal::StraySignature { section }) } else { Ok(()) }
 }
 
 /// Whether `signature` names `key` and is valid under it.
@@ -553,10 +548,7 @@ mod tests {
         );
         assert_refused!(
             verify_changed(|draft| draft.root.root_version = 0),
-            Refusal::Contradictory {
-                section: "root document",
-                source: PackageError::RootVersion,
-            }
+            Refusal::Contradictory { section: "root document", source: PackageError::RootVersion }
         );
         let recipient =
             Recipient { device: [1; 16], encapsulated: vec![2; 32], wrapped: vec![3; 48] };

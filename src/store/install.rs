@@ -89,11 +89,12 @@ pub fn install(
     let key = SecretKey::random().map_err(|_| InstallError::NoRandomness)?;
     let connection = super::open(&partial.path, &key, kind, Access::Create)?;
     // Nothing points to the file yet, so speed is all that counts until it is synced below.
-    connection.execute_batch(
-        "PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA locking_mode = EXCLUSIVE;
+    connection
+        .execute_batch(
+            "PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA locking_mode = EXCLUSIVE;
          PRAGMA cache_size = -32768; BEGIN;",
-    )
-    .map_err(StoreError::from)?;
+        )
+        .map_err(StoreError::from)?;
     let (mut rows, of_rows) = (0, snapshot.inner.rows);
     for (index, inner) in snapshot.inner.chunks.iter().enumerate() {
         insert(&connection, &verified.read_rows(index, &mut reader)?)?;
@@ -181,9 +182,8 @@ fn sweep(store: &Path, state: &State) -> Result<(), StoreError> {
     for entry in std::fs::read_dir(store)? {
         let path = entry?.path();
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        if !held.iter().any(|file| name.starts_with(file.as_str())) {
-            std::fs::remove_file(&path)?;
-        } else if name.ends_with(".partial") {
+        let is_held = held.iter().any(|file| name.starts_with(file.as_str()));
+        if !is_held || name.ends_with(".partial") {
             std::fs::remove_file(&path)?;
         }
     }
@@ -254,8 +254,7 @@ mod tests {
         assert_eq!(found, [wanted()]);
 
         let installed = store.install(&register_package(5, &[citizen_row()])).unwrap();
-        let register =
-            Register::open(&store.path().join(&installed.file), &installed.key).unwrap();
+        let register = Register::open(&store.path().join(&installed.file), &installed.key).unwrap();
         assert_eq!(register.find(48_088_999_901).unwrap(), Some(citizen_row()));
         assert_eq!(register.find(48_088_999_902).unwrap(), None);
         assert_eq!(store.files(), ["notices-1-3.db", "register-1-5.db"]);
@@ -284,10 +283,7 @@ mod tests {
         let installed = store.install(&notices_package(1, &[wanted()])).unwrap();
         let bytes = std::fs::read(store.path().join(&installed.file)).unwrap();
         for text in [HIS_NUMBER, "Nguy", "NGUYEN VAN MAU", "notice_number", "SQLite format"] {
-            assert!(
-                !bytes.windows(text.len()).any(|window| window == text.as_bytes()),
-                "{text}"
-            );
+            assert!(!bytes.windows(text.len()).any(|window| window == text.as_bytes()), "{text}");
         }
     }
 
@@ -385,10 +381,9 @@ mod tests {
             let trust = store.trust();
             let (verified, rest) = open(&package, &trust).unwrap();
             let path = store.path();
-            let stopped =
-                install(&verified, rest, &path, &mut store.state, NOW, |progress| {
-                    if progress.rows == stop_at { Proceed::Stop } else { Proceed::Continue }
-                });
+            let stopped = install(&verified, rest, &path, &mut store.state, NOW, |progress| {
+                if progress.rows == stop_at { Proceed::Stop } else { Proceed::Continue }
+            });
             assert!(matches!(stopped, Err(InstallError::Stopped)), "{stopped:?}");
             assert_eq!(store.files(), ["notices-1-1.db"]);
             assert_eq!(store.state.floor(Dataset::Notices).unwrap(), Some(version(1)));
@@ -535,8 +530,7 @@ mod tests {
         let trust = store.trust();
         let (verified, _) = open(&package, &trust).unwrap();
         let path = store.folder.path().join("probed.db");
-        let connection =
-            crate::store::open(&path, &key(), Kind::Register, Access::Create).unwrap();
+        let connection = crate::store::open(&path, &key(), Kind::Register, Access::Create).unwrap();
         let missing = probe(&path, &key(), &verified);
         assert!(matches!(missing, Err(InstallError::Probe("a row is missing"))), "{missing:?}");
         connection

@@ -59,8 +59,7 @@ mod tests {
         let key = SecretKey::new(&[1; 32]);
         let rows = [7, 48_088_999_901, 999_999_999_999]
             .map(|number| RegisterRow { number, tags: (number % 1_000) as u32 });
-        let connection =
-            crate::store::open(&path, &key, Kind::Register, Access::Create).unwrap();
+        let connection = crate::store::open(&path, &key, Kind::Register, Access::Create).unwrap();
         insert(&connection, &rows).unwrap();
         drop(connection);
 

@@ -68,7 +68,11 @@ pub struct State {
 
 impl State {
     /// Makes the database of a newly enrolled device.
-    pub fn create(path: &Path, key: &SecretKey, enrolment: &Enrolment) -> Result<State, StoreError> {
+    pub fn create(
+        path: &Path,
+        key: &SecretKey,
+        enrolment: &Enrolment,
+    ) -> Result<State, StoreError> {
         let connection = super::open(path, key, Kind::State, Access::Create)?;
         durable(&connection)?;
         connection.execute(
@@ -449,10 +453,7 @@ mod tests {
         assert_eq!(switch(&mut store.state, 4).unwrap().as_deref(), Some("3.db"));
         assert_eq!(store.state.floor(Dataset::Notices).unwrap(), Some(version(4)));
         assert_eq!(store.state.time_floor().unwrap(), NOW.plus_seconds(4));
-        let newer_epoch = Active {
-            version: SnapshotVersion { epoch: 2, version: 1 },
-            ..active(1)
-        };
+        let newer_epoch = Active { version: SnapshotVersion { epoch: 2, version: 1 }, ..active(1) };
         store.state.switch(Dataset::Notices, &newer_epoch, NOW).unwrap();
         assert_eq!(store.state.floor(Dataset::Notices).unwrap(), Some(newer_epoch.version));
     }

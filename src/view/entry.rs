@@ -239,9 +239,9 @@ pub(super) fn telex(keys: &str) -> String {
         let mut word = String::new();
         vi::transform_buffer(&vi::TELEX, keys.to_lowercase().chars(), &mut word);
         let mut letters = word.chars();
-        letters.next().map_or_else(String::new, |first| {
-            first.to_uppercase().chain(letters).collect()
-        })
+        letters
+            .next()
+            .map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
     });
     let text = words.collect::<Vec<_>>().join(" ");
     // The same composed form that a card has; a trailing space is kept while it is being typed.

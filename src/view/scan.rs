@@ -159,7 +159,7 @@ pub(super) fn show_refusal(view: &Rc<View>, refusal: &NotACard) {
         NotACard::HealthInsurance => ui::NotACard::HealthInsurance,
         NotACard::WrongFieldCount { .. } | NotACard::UnreadableDate { .. } => {
             ui::NotACard::FieldCount
-        },
+        }
         NotACard::BadNumber { position: Some(position), .. } => {
             scan.set_position(to_int(u32::try_from(position).unwrap_or(u32::MAX)));
             ui::NotACard::NumberLetter
@@ -184,13 +184,8 @@ mod tests {
 
     #[test]
     fn a_preview_is_small_grey_and_red_alone_at_night() {
-        let frame = Frame {
-            width: 1280,
-            height: 720,
-            luma: vec![200; 1280 * 720],
-            number: 1,
-            label: None,
-        };
+        let frame =
+            Frame { width: 1280, height: 720, luma: vec![200; 1280 * 720], number: 1, label: None };
         let day = preview(&frame, FrameOrigin::Camera, false);
         assert_eq!((day.pixels.width(), day.pixels.height()), (640, 360));
         assert!(day.pixels.as_slice().iter().all(|pixel| pixel.r == 200 && pixel.b == 200));

@@ -10,7 +10,6 @@ use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, bail};
 use fieldcheck_ui as ui;
 use slint::ComponentHandle as _;
 use slint::platform::software_renderer::{MinimalSoftwareWindow, RepaintBufferType};
@@ -31,6 +30,29 @@ pub struct Shots {
     pub slowest: Duration,
 }
 
+/// Why the walk did not come to its end.
+#[derive(Debug, thiserror::Error)]
+pub enum ShotsError {
+    /// A window system is set already in this process.
+    #[error("another window system is set already")]
+    Platform(#[from] slint::platform::SetPlatformError),
+    /// The screens cannot be drawn.
+    #[error("the screens cannot be drawn")]
+    Draw(#[from] PlatformError),
+    /// Something that the walk waited for did not come.
+    #[error("the screens waited for {0} in vain")]
+    Waited(&'static str),
+    /// A picture could not be written.
+    #[error("cannot write {}", path.display())]
+    Write {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: image::ImageError,
+    },
+}
+
 /// Nothing on the way to a screen takes longer than this, or the walk has failed.
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -45,10 +67,9 @@ pub fn write(
     device: Device,
     pin: &[u8],
     pictures: &[PathBuf],
-) -> anyhow::Result<Shots> {
+) -> Result<Shots, ShotsError> {
     let window = MinimalSoftwareWindow::new(RepaintBufferType::NewBuffer);
-    slint::platform::set_platform(Box::new(Headless(Rc::clone(&window))))
-        .context("another window system is set already")?;
+    slint::platform::set_platform(Box::new(Headless(Rc::clone(&window))))?;
     let app = ui::open()?;
     app.window().set_size(slint::PhysicalSize::new(SIZE.0, SIZE.1));
     app.show()?;
@@ -98,7 +119,7 @@ struct Walk {
 }
 
 impl Walk {
-    fn run(&mut self, pin: &[u8], pictures: &[PathBuf]) -> anyhow::Result<()> {
+    fn run(&mut self, pin: &[u8], pictures: &[PathBuf]) -> Result<(), ShotsError> {
         self.wait("the tries that are left", |view| {
             view.global::<ui::Unlock>().get_tries_left() > 0
         })?;
@@ -139,7 +160,8 @@ impl Walk {
         }
 
         view.global::<ui::Scan>().invoke_close();
-        for (name, screen) in [("12-settings", ui::Screen::Settings), ("14-about", ui::Screen::About)]
+        for (name, screen) in
+            [("12-settings", ui::Screen::Settings), ("14-about", ui::Screen::About)]
         {
             view.go(screen);
             self.shoot(name)?;
@@ -158,7 +180,7 @@ impl Walk {
         self.wait("the lock", |view| view.screen() == ui::Screen::Unlock)
     }
 
-    fn record_wrong_person(&mut self) -> anyhow::Result<()> {
+    fn record_wrong_person(&mut self) -> Result<(), ShotsError> {
         let view = Rc::clone(&self.view);
         view.global::<ui::VerdictView>().invoke_wrong_person();
         self.shoot("10-outcome")?;
@@ -170,11 +192,15 @@ impl Walk {
     }
 
     /// Applies events until `done`; fails where that takes too long.
-    fn wait(&mut self, what: &str, done: impl Fn(&Rc<View>) -> bool) -> anyhow::Result<()> {
+    fn wait(
+        &mut self,
+        what: &'static str,
+        done: impl Fn(&Rc<View>) -> bool,
+    ) -> Result<(), ShotsError> {
         let since = Instant::now();
         while !done(&self.view) {
             if since.elapsed() > PATIENCE {
-                bail!("the screens waited for {what} in vain");
+                return Err(ShotsError::Waited(what));
             }
             self.pump(Duration::from_millis(20));
         }
@@ -195,7 +221,7 @@ impl Walk {
         }
     }
 
-    fn shoot(&mut self, name: &str) -> anyhow::Result<()> {
+    fn shoot(&mut self, name: &str) -> Result<(), ShotsError> {
         slint::platform::update_timers_and_animations();
         let pixels = self.view.window().window().take_snapshot()?;
         let path = self.folder.join(format!("{name}.png"));
@@ -206,7 +232,7 @@ impl Walk {
             pixels.height(),
             image::ColorType::Rgba8,
         )
-        .with_context(|| format!("cannot write {}", path.display()))?;
+        .map_err(|source| ShotsError::Write { path: path.clone(), source })?;
         self.shots.files.push(path);
         Ok(())
     }

@@ -219,8 +219,9 @@ fn person(document: &Document, today: Date) -> ui::PersonLine {
         address: match (sex, birth.map(|birth| birth.year())) {
             (None, _) => ui::Address::Unknown,
             (Some(sex), year) => {
-                let is_elder = year
-                    .is_some_and(|year| year != 0 && year.saturating_add(ELDER_YEARS) <= today.year());
+                let is_elder = year.is_some_and(|year| {
+                    year != 0 && year.saturating_add(ELDER_YEARS) <= today.year()
+                });
                 match (sex, is_elder) {
                     (Sex::Male, false) => ui::Address::Man,
                     (Sex::Female, false) => ui::Address::Woman,
@@ -239,12 +240,12 @@ fn finding_line(finding: &Finding, document: &Document) -> ui::FindingLine {
             basis.map(|basis| basis.decided)
         }
         FindingKind::NoticeLapseUnproven => basis.map(|basis| basis.valid_to),
-        FindingKind::DocumentExpired => document.expiry.as_ref().and_then(|expiry| {
-            match expiry.value {
+        FindingKind::DocumentExpired => {
+            document.expiry.as_ref().and_then(|expiry| match expiry.value {
                 Expiry::On(date) => Some(date),
                 Expiry::Never => None,
-            }
-        }),
+            })
+        }
         _ => None,
     };
     let value = match finding.kind {

@@ -17,56 +17,42 @@ use proc_macro2::{Delimiter, TokenStream, TokenTree};
 fn a_module_uses_only_what_stands_above_it() {
     let order = modules_in_order(&read(&root().join("src/lib.rs")));
     assert_none(library_files().iter().flat_map(|file| {
-        offences(&order, &file.module, &file.source)
-            .into_iter()
-            .map(move |found| file.at(found))
+        offences(&order, &file.module, &file.source).into_iter().map(move |found| file.at(found))
     }));
 }
 
 #[test]
 fn only_the_clock_asks_for_the_time() {
-    assert_none(
-        library_files()
-            .iter()
-            .filter(|file| file.module != ["clock"])
-            .flat_map(|file| {
-                named_paths(&file.source)
-                    .into_iter()
-                    .filter(Named::is_wall_clock)
-                    .map(move |named| file.at(format!("{named} asks for the time")))
-            }),
-    );
+    assert_none(library_files().iter().filter(|file| file.module != ["clock"]).flat_map(|file| {
+        named_paths(&file.source)
+            .into_iter()
+            .filter(Named::is_wall_clock)
+            .map(move |named| file.at(format!("{named} asks for the time")))
+    }));
 }
 
 #[test]
 fn the_judging_modules_are_pure() {
-    assert_none(
-        library_files()
-            .iter()
-            .filter(|file| JUDGING.contains(&file.top()))
-            .flat_map(|file| {
-                outside_world(&file.source)
-                    .into_iter()
-                    .map(move |named| file.at(format!("{named} reaches out of a pure module")))
-            }),
-    );
+    assert_none(library_files().iter().filter(|file| JUDGING.contains(&file.top())).flat_map(
+        |file| {
+            outside_world(&file.source)
+                .into_iter()
+                .map(move |named| file.at(format!("{named} reaches out of a pure module")))
+        },
+    ));
 }
 
 #[test]
 fn a_foreign_crate_stays_where_it_belongs() {
     assert_none(library_files().iter().flat_map(|file| {
-        misplaced(file.top(), &file.source)
-            .into_iter()
-            .map(move |found| file.at(found))
+        misplaced(file.top(), &file.source).into_iter().map(move |found| file.at(found))
     }));
 }
 
 #[test]
 fn sync_format_knows_no_clock_no_files_and_no_network() {
     assert_none(files_in("sync-format/src").iter().flat_map(|file| {
-        let clock = named_paths(&file.source)
-            .into_iter()
-            .filter(Named::is_wall_clock);
+        let clock = named_paths(&file.source).into_iter().filter(Named::is_wall_clock);
         outside_world(&file.source)
             .into_iter()
             .chain(clock)
@@ -94,20 +80,14 @@ fn no_source_file_is_forgotten() {
             is_rust(file) && !manifest.contains(&format!("path = \"{}\"", shown(file)))
         }));
     }
-    assert_none(
-        forgotten
-            .iter()
-            .map(|file| format!("{} belongs to no target", shown(file))),
-    );
+    assert_none(forgotten.iter().map(|file| format!("{} belongs to no target", shown(file))));
 }
 
 #[test]
 fn architecture_names_the_modules_in_their_order() {
     let order = modules_in_order(&read(&root().join("src/lib.rs")));
     let document = read(&root().join("ARCHITECTURE.md"));
-    let map = document
-        .split("\n## ")
-        .find(|section| section.starts_with("Module map"));
+    let map = document.split("\n## ").find(|section| section.starts_with("Module map"));
     let rows: Vec<&str> = map
         .expect("ARCHITECTURE.md has a section `Module map`")
         .lines()
@@ -139,10 +119,7 @@ fn documents_lead_to_files_that_exist() {
         let folder = root().join(document);
         let folder = folder.parent().expect("a document stands in a folder");
         let text = read(&root().join(document));
-        let links = text
-            .split("](")
-            .skip(1)
-            .filter_map(|rest| rest.split([')', '#']).next());
+        let links = text.split("](").skip(1).filter_map(|rest| rest.split([')', '#']).next());
         let dead = links.filter(|link| !link.contains("://") && !folder.join(link).exists());
         assert_none(dead.map(|link| format!("{document} leads to {link}, which is not there")));
     }
@@ -151,26 +128,17 @@ fn documents_lead_to_files_that_exist() {
 #[test]
 fn every_asset_names_its_source() {
     let sources = read(&root().join("assets/README.md"));
-    let assets = ["assets", "ui/fonts"]
-        .into_iter()
-        .flat_map(|folder| entries(&root().join(folder)));
+    let assets =
+        ["assets", "ui/fonts"].into_iter().flat_map(|folder| entries(&root().join(folder)));
     let unnamed = assets.filter(|asset| {
-        let name = asset
-            .file_name()
-            .expect("an entry has a name")
-            .to_string_lossy();
+        let name = asset.file_name().expect("an entry has a name").to_string_lossy();
         name != "README.md" && !sources.contains(&format!("{name}`"))
     });
     assert_none(unnamed.map(|asset| format!("assets/README.md says nothing of {}", shown(&asset))));
 }
 
 /// The documents of the whole project.
-const DOCUMENTS: [&str; 4] = [
-    "README.md",
-    "ARCHITECTURE.md",
-    "CHANGELOG.md",
-    "assets/README.md",
-];
+const DOCUMENTS: [&str; 4] = ["README.md", "ARCHITECTURE.md", "CHANGELOG.md", "assets/README.md"];
 
 /// Values in, values out: these modules see no file, no network, no thread and no environment.
 const JUDGING: [&str; 4] = ["document", "matching", "checks", "verdict"];
@@ -183,10 +151,7 @@ const BELONGS: &[(&[&str], &[&str])] = &[
     (&["rusqlite"], &["store", "queue"]),
     (&["rxing", "rqrr", "nokhwa"], &["camera"]),
     (&["argon2"], &["keys"]),
-    (
-        &["slint", "fieldcheck_ui"],
-        &["platform", "worker", "view", "command", "app"],
-    ),
+    (&["slint", "fieldcheck_ui"], &["platform", "worker", "view", "command", "app"]),
     (&["clap", "indicatif", "anyhow"], &["command"]),
     // The codec and the bounded decompression stand in `sync-format`, and there alone.
     (&["bincode", "zstd"], &[]),
@@ -225,15 +190,8 @@ fn files_in(folder: &str) -> Vec<SourceFile> {
         .map(|path| {
             let inside = path.strip_prefix(&folder).expect("found under the folder");
             let module = inside.with_extension("");
-            let module = module
-                .iter()
-                .map(|name| name.to_string_lossy().into_owned())
-                .collect();
-            SourceFile {
-                module,
-                source: read(&path),
-                path,
-            }
+            let module = module.iter().map(|name| name.to_string_lossy().into_owned()).collect();
+            SourceFile { module, source: read(&path), path }
         })
         .collect()
 }
@@ -295,9 +253,7 @@ impl Named {
     }
 
     fn is_wall_clock(&self) -> bool {
-        self.segments
-            .iter()
-            .any(|segment| segment == "SystemTime" || segment == "UNIX_EPOCH")
+        self.segments.iter().any(|segment| segment == "SystemTime" || segment == "UNIX_EPOCH")
     }
 }
 
@@ -348,10 +304,7 @@ fn outside_world(source: &str) -> Vec<Named> {
 /// Returns the foreign crates that `source` names although they belong to other modules.
 fn misplaced(module: &str, source: &str) -> Vec<String> {
     let mut found = Vec::new();
-    for named in named_paths(source)
-        .iter()
-        .filter(|named| !named.place.in_test)
-    {
+    for named in named_paths(source).iter().filter(|named| !named.place.in_test) {
         // A lone name is a variable or a field; a crate is named by a path into it.
         let [head, _, ..] = named.segments.as_slice() else {
             continue;
@@ -366,9 +319,7 @@ fn misplaced(module: &str, source: &str) -> Vec<String> {
 }
 
 fn named_paths(source: &str) -> Vec<Named> {
-    let tokens: TokenStream = source
-        .parse()
-        .expect("a file that compiles is made of tokens");
+    let tokens: TokenStream = source.parse().expect("a file that compiles is made of tokens");
     let mut found = Vec::new();
     collect(tokens, Place::default(), &mut found);
     found
@@ -389,32 +340,15 @@ fn collect(tokens: TokenStream, place: Place, found: &mut Vec<Named>) {
                     here.in_test |= words == "cfg(test)";
                     // A link in a documentation comment is no dependency.
                     if !words.starts_with("doc") {
-                        collect(
-                            attribute,
-                            Place {
-                                in_attribute: true,
-                                ..here
-                            },
-                            found,
-                        );
+                        collect(attribute, Place { in_attribute: true, ..here }, found);
                     }
                     at += 1;
                 }
             }
-            [
-                TokenTree::Ident(word),
-                TokenTree::Ident(_),
-                TokenTree::Group(body),
-                ..,
-            ] if word == "mod" && body.delimiter() == Delimiter::Brace => {
-                collect(
-                    body.stream(),
-                    Place {
-                        nesting: here.nesting + 1,
-                        ..here
-                    },
-                    found,
-                );
+            [TokenTree::Ident(word), TokenTree::Ident(_), TokenTree::Group(body), ..]
+                if word == "mod" && body.delimiter() == Delimiter::Brace =>
+            {
+                collect(body.stream(), Place { nesting: here.nesting + 1, ..here }, found);
                 here.in_test = place.in_test;
                 at += 3;
             }
@@ -428,12 +362,7 @@ fn collect(tokens: TokenStream, place: Place, found: &mut Vec<Named>) {
             }
             [TokenTree::Literal(literal), ..] => {
                 if here.in_attribute {
-                    collect_quoted(
-                        &literal.to_string(),
-                        literal.span().start().line,
-                        here,
-                        found,
-                    );
+                    collect_quoted(&literal.to_string(), literal.span().start().line, here, found);
                 }
                 at += 1;
             }
@@ -480,12 +409,7 @@ fn collect_path(
         at += 2;
     }
     let renamed = matches!(tokens.get(at), Some(TokenTree::Ident(word)) if word == "as");
-    found.push(Named {
-        segments,
-        renamed,
-        place,
-        line,
-    });
+    found.push(Named { segments, renamed, place, line });
     at
 }
 
@@ -499,17 +423,8 @@ fn collect_quoted(literal: &str, line: usize, place: Place, found: &mut Vec<Name
         return;
     };
     let first = found.len();
-    collect(
-        tokens,
-        Place {
-            in_attribute: false,
-            ..place
-        },
-        found,
-    );
-    found[first..]
-        .iter_mut()
-        .for_each(|named| named.line = line);
+    collect(tokens, Place { in_attribute: false, ..place }, found);
+    found[first..].iter_mut().for_each(|named| named.line = line);
 }
 
 fn group(tokens: &[TokenTree], at: usize, delimiter: Delimiter) -> Option<TokenStream> {
@@ -532,10 +447,7 @@ fn undeclared(target: &Path, folder: &Path) -> Vec<PathBuf> {
     let mut declared = BTreeSet::from([target.to_owned()]);
     let file = syn::parse_file(&read(target)).expect("a crate root is Rust");
     declare(&file.items, folder, &mut declared);
-    rust_files(folder)
-        .into_iter()
-        .filter(|file| !declared.contains(file))
-        .collect()
+    rust_files(folder).into_iter().filter(|file| !declared.contains(file)).collect()
 }
 
 fn declare(items: &[syn::Item], folder: &Path, declared: &mut BTreeSet<PathBuf>) {
@@ -563,10 +475,7 @@ fn root() -> &'static Path {
 }
 
 fn shown(path: &Path) -> String {
-    path.strip_prefix(root())
-        .unwrap_or(path)
-        .display()
-        .to_string()
+    path.strip_prefix(root()).unwrap_or(path).display().to_string()
 }
 
 fn read(path: &Path) -> String {
@@ -580,9 +489,8 @@ fn is_rust(path: &Path) -> bool {
 fn entries(folder: &Path) -> Vec<PathBuf> {
     let listed =
         std::fs::read_dir(folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
-    let mut paths: Vec<PathBuf> = listed
-        .map(|entry| entry.expect("a listed entry can be read").path())
-        .collect();
+    let mut paths: Vec<PathBuf> =
+        listed.map(|entry| entry.expect("a listed entry can be read").path()).collect();
     paths.sort();
     paths
 }
@@ -615,11 +523,7 @@ mod on_small_sources {
     fn check(module: &str, source: &str, expected: &[&str]) {
         let order = modules_in_order(ORDER);
         let module: Vec<String> = module.split('/').map(str::to_owned).collect();
-        assert_eq!(
-            offences(&order, &module, source),
-            expected,
-            "in {module:?}: {source}"
-        );
+        assert_eq!(offences(&order, &module, source), expected, "in {module:?}: {source}");
     }
 
     #[test]
@@ -639,29 +543,19 @@ mod on_small_sources {
             ("fn f() { g::<crate::high::T>() }", "crate::high::T"),
             ("impl crate::high::Door for X {}", "crate::high::Door"),
             ("fn f() { vec![1, crate::high::N]; }", "crate::high::N"),
-            (
-                "macro_rules! m { () => { $crate::high::N } }",
-                "crate::high::N",
-            ),
+            ("macro_rules! m { () => { $crate::high::N } }", "crate::high::N"),
             ("#[derive(crate::high::D)] struct X;", "crate::high::D"),
             ("#[serde(with = \"crate::high\")] struct X;", "crate::high"),
             ("pub(in crate::high) struct X;", "crate::high"),
             ("use super::high;", "super::high"),
             ("use self::super::high;", "self::super::high"),
             ("mod a { use super::super::high; }", "super::super::high"),
-            (
-                "mod a { fn f() { super::super::high::f() } }",
-                "super::super::high::f",
-            ),
+            ("mod a { fn f() { super::super::high::f() } }", "super::super::high::f"),
             ("#[cfg(test)] mod tests { use crate::high; }", "crate::high"),
         ] {
             check("mid", source, &[&format!("1: {path} stands below")]);
         }
-        check(
-            "mid/part",
-            "use super::super::high;",
-            &["1: super::super::high stands below"],
-        );
+        check("mid/part", "use super::super::high;", &["1: super::super::high stands below"]);
     }
 
     #[test]
@@ -682,26 +576,11 @@ mod on_small_sources {
         for (source, expected) in [
             ("use crate::*;", "1: crate::* takes all modules at once"),
             ("use super::*;", "1: super::* takes all modules at once"),
-            (
-                "use crate as all;",
-                "1: crate gives the crate root another name",
-            ),
-            (
-                "use super as all;",
-                "1: super gives the crate root another name",
-            ),
-            (
-                "use crate::{self as all};",
-                "1: crate::self gives the crate root another name",
-            ),
-            (
-                "extern crate self as all;",
-                "1: self gives the crate root another name",
-            ),
-            (
-                "use crate::Helper;",
-                "1: crate::Helper is no module of src/lib.rs",
-            ),
+            ("use crate as all;", "1: crate gives the crate root another name"),
+            ("use super as all;", "1: super gives the crate root another name"),
+            ("use crate::{self as all};", "1: crate::self gives the crate root another name"),
+            ("extern crate self as all;", "1: self gives the crate root another name"),
+            ("use crate::Helper;", "1: crate::Helper is no module of src/lib.rs"),
         ] {
             check("mid", source, &[expected]);
         }
@@ -739,11 +618,7 @@ mod on_small_sources {
             ("use std::time::{Duration, Instant};", false),
             ("/// Not `SystemTime::now`.\nfn f() {}", false),
         ] {
-            assert_eq!(
-                named_paths(source).iter().any(Named::is_wall_clock),
-                asks,
-                "{source}"
-            );
+            assert_eq!(named_paths(source).iter().any(Named::is_wall_clock), asks, "{source}");
         }
     }
 
@@ -753,15 +628,9 @@ mod on_small_sources {
             ("fn f() { std::fs::read(p); }", 1),
             ("use std::{env, fmt, net::{TcpStream, UdpSocket}};", 3),
             ("use std::fmt; use std::io::Read;", 0),
-            (
-                "#[cfg(test)] mod tests { use std::fs; } fn f() { std::thread::spawn(g); }",
-                1,
-            ),
+            ("#[cfg(test)] mod tests { use std::fs; } fn f() { std::thread::spawn(g); }", 1),
             ("#[cfg(test)] use std::fs; use std::net::IpAddr;", 1),
-            (
-                "#[cfg(test)] fn f() { std::fs::read(p); } fn g() { std::env::args(); }",
-                1,
-            ),
+            ("#[cfg(test)] fn f() { std::fs::read(p); } fn g() { std::env::args(); }", 1),
         ] {
             assert_eq!(outside_world(source).len(), count, "{source}");
         }
@@ -776,11 +645,7 @@ mod on_small_sources {
             ("view", "use slint::SharedString;", 0),
             ("camera", "fn f() { zstd::decode_all(b) }", 1),
             ("command", "fn f(slint: u8) { slint + 1; }", 0),
-            (
-                "matching",
-                "#[cfg(test)] mod tests { use rusqlite::Connection; }",
-                0,
-            ),
+            ("matching", "#[cfg(test)] mod tests { use rusqlite::Connection; }", 0),
         ] {
             assert_eq!(misplaced(module, source).len(), count, "{module}: {source}");
         }
@@ -791,10 +656,7 @@ mod on_small_sources {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let folder = folder.path();
         for (name, text) in [
-            (
-                "lib.rs",
-                "pub mod a;\n#[cfg(test)] mod inline { mod deep; }",
-            ),
+            ("lib.rs", "pub mod a;\n#[cfg(test)] mod inline { mod deep; }"),
             ("a.rs", "mod listed;"),
             ("a/listed.rs", ""),
             ("a/forgotten.rs", ""),

@@ -23,8 +23,8 @@ use fieldcheck_ui as ui;
 use i_slint_backend_testing::{
     AccessibleRole, ElementHandle, TestingBackend, TestingBackendOptions,
 };
-use slint::ComponentHandle as _;
 use slint::platform::PointerEventButton;
+use slint::{ComponentHandle as _, Model as _};
 use sync_format::v1::package::{Freshness, Purpose, SnapshotVersion};
 use sync_format::v1::record::Outcome;
 use sync_format::v1::register::TagKey;
@@ -168,9 +168,7 @@ impl Officer {
         let pictures = duty.pictures.clone();
         let worker = Worker::start(
             duty.device(),
-            Box::new(move || {
-                Ok(Box::new(PictureSource::open(&pictures)?) as Box<dyn FrameSource>)
-            }),
+            Box::new(move || Ok(Box::new(PictureSource::open(&pictures)?) as Box<dyn FrameSource>)),
             Arc::new(move |event| {
                 let message = match event {
                     Event::Frame(frame, origin) => Message::Frame(preview(&frame, origin, false)),
@@ -190,7 +188,8 @@ impl Officer {
 
     /// Presses the button with this label, as a finger would.
     fn presses(&self, label: &str) {
-        // Touches in the first moment of a verdict are not meant for it.
+        // A screen is drawn, and touches in the first moment of a verdict are not meant for it.
+        i_slint_backend_testing::mock_elapsed_time(Duration::from_millis(1));
         i_slint_backend_testing::mock_elapsed_time(Duration::from_millis(500));
         let button = self.button(label).unwrap_or_else(|| panic!("no button {label}"));
         button.mock_single_click(PointerEventButton::Left);
