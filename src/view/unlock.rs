@@ -6,7 +6,7 @@ use std::time::Duration;
 use fieldcheck_ui as ui;
 
 use super::{View, callback, callback_with, to_int};
-use crate::keys::{Attempts, Pin, UnlockError};
+use crate::keys::{Attempts, UnlockError};
 use crate::worker::Request;
 
 /// Sets the callbacks.
@@ -34,7 +34,7 @@ fn submit(view: &Rc<View>) {
     if !is_idle(view) || view.state.borrow().pin.is_empty() {
         return;
     }
-    let pin = std::mem::replace(&mut view.state.borrow_mut().pin, Pin::new());
+    let pin = std::mem::take(&mut view.state.borrow_mut().pin);
     show_count(view);
     view.global::<ui::Unlock>().set_state(ui::UnlockState::Checking);
     view.ask(Request::Unlock(pin));

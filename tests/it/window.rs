@@ -158,7 +158,6 @@ impl Officer {
             mock_time: true,
             threading: false,
             renderer_name: Some("software".into()),
-            ..Default::default()
         })))
         .unwrap();
         let window = ui::open().unwrap();
