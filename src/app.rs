@@ -49,7 +49,7 @@ pub fn run(options: Options) -> Result<(), AppError> {
     let clock = Arc::new(SystemClock);
     let key =
         SoftwareDeviceKey::open(&options.data.join("device.key")).map_err(DeviceError::from)?;
-    let device = Device::open(&options.data, Arc::new(key), clock)?;
+    let device = Device::open(&options.data, Arc::new(key), clock.clone())?;
     let window = ui::open()?;
     let (width, height) = options.size;
     window.window().set_size(slint::LogicalSize::new(width, height));
@@ -57,7 +57,7 @@ pub fn run(options: Options) -> Result<(), AppError> {
     let night = Arc::new(AtomicBool::new(false));
     let worker =
         Worker::start(device, open_source(options.pictures), emit_to_screen(Arc::clone(&night)));
-    let view = View::new(window, worker);
+    let view = View::new(window, worker, clock);
     VIEW.set(Some(Rc::clone(&view)));
     let timer = slint::Timer::default();
     timer.start(slint::TimerMode::Repeated, Duration::from_secs(1), {

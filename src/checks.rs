@@ -143,6 +143,8 @@ pub enum NoticeAnswer {
     NotLoaded,
     /// The notices that share a number, or the name and birth date, with the document; often none.
     Candidates(Vec<Notice>),
+    /// Some of them: there are more than are given for one person.
+    TooMany(Vec<Notice>),
 }
 
 impl NoticeAnswer {
@@ -150,7 +152,7 @@ impl NoticeAnswer {
     pub fn candidates(&self) -> &[Notice] {
         match self {
             NoticeAnswer::NotLoaded => &[],
-            NoticeAnswer::Candidates(notices) => notices,
+            NoticeAnswer::Candidates(notices) | NoticeAnswer::TooMany(notices) => notices,
         }
     }
 }
@@ -161,6 +163,7 @@ impl fmt::Debug for NoticeAnswer {
         match self {
             NoticeAnswer::NotLoaded => f.write_str("NotLoaded"),
             NoticeAnswer::Candidates(notices) => write!(f, "Candidates({})", notices.len()),
+            NoticeAnswer::TooMany(notices) => write!(f, "TooMany({})", notices.len()),
         }
     }
 }
@@ -174,6 +177,8 @@ pub enum RegisterAnswer {
     OutOfRegion,
     /// The document has no personal number.
     NotAsked,
+    /// The register was not asked, or did not answer, for a reason that is not the document's.
+    NoAnswer(NoAnswer),
     /// The register covers the region and does not know the number.
     Unknown,
     /// The register knows the number. What a side does not know, or a name cut off by the
@@ -188,6 +193,15 @@ pub enum RegisterAnswer {
         /// What has become of the number's document or holder.
         status: Status,
     },
+}
+
+/// Why the register gave no answer.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum NoAnswer {
+    /// No look-up is left in this hour.
+    LimitReached,
+    /// Its database, or the counting of look-ups, failed.
+    Fault,
 }
 
 /// The installed list of notices, as an answer must show it.
@@ -220,9 +234,10 @@ impl ListState {
         match *self {
             ListState::None => ListCondition::Missing,
             ListState::Loaded { age_hours, fresh_hours, usable_hours, .. } => {
-                if age_hours > usable_hours {
+                // Whole hours, rounded down: 72 hours and a minute are beyond 72.
+                if age_hours >= usable_hours {
                     ListCondition::TooOld
-                } else if age_hours > fresh_hours {
+                } else if age_hours >= fresh_hours {
                     ListCondition::Ageing
                 } else {
                     ListCondition::Fresh
@@ -425,6 +440,10 @@ coded! {
         NumberYearContradiction = "number-year-contradiction",
         /// The card was issued before its holder was born.
         IssueBirthContradiction = "issue-birth-contradiction",
+        /// The card says that its holder was born, or that it was issued, after today.
+        DateInFuture = "date-in-future",
+        /// More notices share the name than are compared for one person.
+        TooManyNotices = "too-many-notices",
         /// The register has another name under this number.
         RegisterNameDiffers = "register-name-differs",
         /// The register has another birth date under this number.
@@ -451,6 +470,10 @@ coded! {
         ListTooOld = "list-too-old",
         /// The device's clock is behind a time that was signed.
         TimeNotTrusted = "time-not-trusted",
+        /// No look-up in the register is left in this hour.
+        RegisterLimit = "register-limit",
+        /// The register could not be read.
+        RegisterFault = "register-fault",
         /// The document has neither a number nor a full name with a full birth date to look up by.
         TooLittleKnown = "too-little-known",
         /// The signed policy demands the chip, and it has not proven the document genuine.
@@ -466,6 +489,8 @@ impl FindingKind {
             FindingKind::ListMissing
             | FindingKind::ListTooOld
             | FindingKind::TimeNotTrusted
+            | FindingKind::RegisterLimit
+            | FindingKind::RegisterFault
             | FindingKind::TooLittleKnown
             | FindingKind::ChipDemanded => Verdict::NotChecked,
             FindingKind::NoticePossible
@@ -477,6 +502,8 @@ impl FindingKind {
             | FindingKind::NumberSexContradiction
             | FindingKind::NumberYearContradiction
             | FindingKind::IssueBirthContradiction
+            | FindingKind::DateInFuture
+            | FindingKind::TooManyNotices
             | FindingKind::RegisterNameDiffers
             | FindingKind::RegisterBirthDiffers
             | FindingKind::RegisterIssueDiffers
@@ -504,6 +531,7 @@ impl FindingKind {
             FindingKind::NumberSexContradiction
             | FindingKind::NumberYearContradiction
             | FindingKind::IssueBirthContradiction
+            | FindingKind::DateInFuture
             | FindingKind::DocumentExpired
             | FindingKind::TooLittleKnown => Origin::Document,
             FindingKind::RegisterNameDiffers
@@ -514,8 +542,12 @@ impl FindingKind {
             | FindingKind::RegisterStatusLost
             | FindingKind::RegisterStatusStolen
             | FindingKind::RegisterStatusRevoked
-            | FindingKind::RegisterStatusDeceased => Origin::Register,
-            FindingKind::ListMissing | FindingKind::ListTooOld => Origin::List,
+            | FindingKind::RegisterStatusDeceased
+            | FindingKind::RegisterLimit
+            | FindingKind::RegisterFault => Origin::Register,
+            FindingKind::ListMissing | FindingKind::ListTooOld | FindingKind::TooManyNotices => {
+                Origin::List
+            }
             FindingKind::TimeNotTrusted => Origin::Clock,
             FindingKind::ChipDemanded => Origin::Policy,
         }

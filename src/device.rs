@@ -12,13 +12,13 @@ use sync_format::v1::record::{Body, CheckReason, Event, Outcome, OutcomeWhy};
 
 use crate::checks::{DocumentProof, Facts, Verdict};
 use crate::clock::{Clock, DeviceTime, TrustedTime};
-use crate::document::{Document, Source};
+use crate::document::Document;
 use crate::encounter::{self, Circumstances, Conclusion};
 use crate::keys::{
     ArgonCost, Attempts, DeviceKey, DeviceKeyError, Floor, Pin, UnlockError, Unlocked, Vault,
     VaultError, queue_key,
 };
-use crate::lookup::{Lookup, LookupError};
+use crate::lookup::{self, Limited, Lookup, LookupError};
 use crate::queue::{Circumstance, Opened, Queue, QueueError, Writer};
 use crate::snapshot::{self, Refusal, Signed, Trust};
 use crate::store::StoreError;
@@ -120,7 +120,7 @@ pub fn enrol(
     std::fs::create_dir_all(places.store())?;
     let (_, unlocked) = Vault::create(&places.vault(), key, pin, cost, clock)?;
     State::create(&places.state(), &unlocked.state_key, enrolment)?;
-    Queue::open(&places.queue(), &queue_key(key)?)?;
+    Queue::create(&places.queue(), &queue_key(key)?)?;
     std::fs::write(places.label(), &enrolment.label)?;
     Ok(())
 }
@@ -175,7 +175,9 @@ impl Device {
             self.vault.raise_floor(&mut unlocked, floor, &*self.key)?;
         }
         let enrolment = state.enrolment()?;
-        let (queue, queue_opened) = Queue::open(&self.places.queue(), &queue_key(&*self.key)?)?;
+        let head = state.queue_head()?;
+        let (queue, queue_opened) =
+            Queue::open(&self.places.queue(), &queue_key(&*self.key)?, head)?;
         let lookup = Lookup::open(&self.places.store(), &state)?;
         let writer = Writer { device: enrolment.device, collect_key: enrolment.collect_key };
         let mut session = Session {
@@ -190,6 +192,10 @@ impl Device {
             enrolment,
             writer,
         };
+        if session.queue_opened != Opened::Whole {
+            session.log(Event::QueueRestarted, 0)?;
+        }
+        session.log_faults()?;
         if failed_before > 0 {
             session.log(Event::UnlockFailed, failed_before)?;
         }
@@ -218,10 +224,11 @@ impl Device {
             now,
             progress,
         )?;
-        let floor = state_floor(&session.state)?;
-        self.vault.raise_floor(&mut session.unlocked, floor, &*self.key)?;
+        // From here on the new snapshot is the one that answers, whatever else fails.
         session.lookup = Lookup::open(&self.places.store(), &session.state)?;
         session.log(Event::Install, u32::from(dataset.number()))?;
+        let floor = state_floor(&session.state)?;
+        self.vault.raise_floor(&mut session.unlocked, floor, &*self.key)?;
         Ok(dataset)
     }
 }
@@ -296,17 +303,47 @@ impl Session {
         Ok(Trust {
             root_hash: self.enrolment.root_hash,
             purpose: self.enrolment.purpose,
-            notices_floor: self.state.floor(Dataset::Notices)?,
-            register_floor: self.state.floor(Dataset::Register)?,
+            notices_floor: self.floor_for_install(Dataset::Notices)?,
+            register_floor: self.floor_for_install(Dataset::Register)?,
             time: self.time()?,
         })
+    }
+
+    /// Returns the version that an installation must exceed: where the installed file is damaged,
+    /// the one before it, so that the same package mends it.
+    fn floor_for_install(&self, dataset: Dataset) -> Result<Option<SnapshotVersion>, StoreError> {
+        let floor = self.state.floor(dataset)?;
+        Ok(match floor {
+            Some(floor) if self.lookup.faults().contains(&dataset) => {
+                floor.version.checked_sub(1).map(|version| SnapshotVersion { version, ..floor })
+            }
+            floor => floor,
+        })
+    }
+
+    fn log_faults(&mut self) -> Result<(), DeviceError> {
+        for dataset in self.lookup.faults().to_vec() {
+            self.log(Event::ListDamaged, u32::from(dataset.number()))?;
+        }
+        Ok(())
+    }
+
+    /// Returns how many name searches are left, and after how long all are there again.
+    pub fn searches_left(&self) -> Result<(u32, std::time::Duration), DeviceError> {
+        Ok(lookup::left(&self.state, Limited::NameSearch, self.clock.boot())?)
     }
 
     /// Judges a document. Nothing is recorded yet: the screen shows the answer first.
     pub fn judge(&mut self, document: &Document) -> Result<Answer, DeviceError> {
         let time = self.time()?;
-        let answers = self.lookup.ask(document, time, &mut self.state)?;
-        if document.source == Source::Typed && document.numbers.is_empty() {
+        let answers = match self.lookup.ask(document, time, self.clock.boot(), &mut self.state) {
+            Err(LookupError::NoSearchLeft) => {
+                self.log(Event::PersonSearchRefused, 0)?;
+                return Err(LookupError::NoSearchLeft.into());
+            }
+            answers => answers?,
+        };
+        if lookup::is_name_search(document) {
             self.log(Event::NameSearch, 0)?;
         }
         Ok(verdict::decide(&Facts {
@@ -333,11 +370,7 @@ impl Session {
             reason,
         };
         let sequence = self.append(Event::Check, &encounter::check(answer, circumstances))?;
-        let notice = answer
-            .findings
-            .iter()
-            .filter(|finding| finding.verdict >= Verdict::Refer)
-            .find_map(|finding| finding.basis.as_ref().map(|basis| basis.notice));
+        let notice = answer.leading_basis().map(|basis| basis.notice);
         self.remember(sequence, RecentKind::of_verdict(answer.verdict), notice, None);
         Ok(sequence)
     }
@@ -358,17 +391,19 @@ impl Session {
         Ok(sequence)
     }
 
-    /// Closes a referral as settled on the spot; it keeps no name, like a clear check.
+    /// Closes a referral as settled on the spot; it keeps no name, like a clear check, but names the
+    /// notice where there was one, so that wrong referrals can be counted.
     pub fn record_clarified(
         &mut self,
         document: &Document,
+        answer: &Answer,
         check: u64,
     ) -> Result<u64, DeviceError> {
         let conclusion = Conclusion {
             check,
-            notice: 0,
+            notice: answer.leading_basis().map_or(0, |basis| basis.notice),
             outcome: Outcome::Clarified,
-            why: OutcomeWhy::ConfirmedByDocument,
+            why: OutcomeWhy::PersonAnswered,
         };
         self.record_outcome(document, conclusion)
     }
@@ -438,7 +473,7 @@ impl Session {
     ) {
         let remembered = self.now().and_then(|now| {
             let recent = Recent { sequence, kind: kind as u8, hour: now.hour(), notice, outcome };
-            Ok(self.state.remember(&recent, KEEP_RECENT_HOURS)?)
+            Ok(self.state.remember(&recent, self.queue.head()?, KEEP_RECENT_HOURS)?)
         });
         warn_of_line(remembered);
     }
@@ -477,11 +512,17 @@ pub enum RecentKind {
     Lock = 12,
     /// Something else in the log.
     Other = 13,
+    /// An installed snapshot could not be opened.
+    ListDamaged = 14,
+    /// A new queue was begun.
+    QueueRestarted = 15,
+    /// A search by name was refused.
+    SearchRefused = 16,
 }
 
 impl RecentKind {
     /// All kinds, in the order of their numbers.
-    pub const ALL: [RecentKind; 13] = [
+    pub const ALL: [RecentKind; 16] = [
         RecentKind::Clear,
         RecentKind::NotListed,
         RecentKind::NotChecked,
@@ -495,6 +536,9 @@ impl RecentKind {
         RecentKind::NoticeOpened,
         RecentKind::Lock,
         RecentKind::Other,
+        RecentKind::ListDamaged,
+        RecentKind::QueueRestarted,
+        RecentKind::SearchRefused,
     ];
 
     /// Returns the kind with this number.
@@ -518,6 +562,9 @@ impl RecentKind {
             RecentKind::NoticeOpened => "notice-opened",
             RecentKind::Lock => "lock",
             RecentKind::Other => "other",
+            RecentKind::ListDamaged => "list-damaged",
+            RecentKind::QueueRestarted => "queue-restarted",
+            RecentKind::SearchRefused => "search-refused",
         }
     }
 
@@ -539,6 +586,9 @@ impl RecentKind {
             Event::NameSearch => RecentKind::NameSearch,
             Event::NoticeOpened => RecentKind::NoticeOpened,
             Event::Lock => RecentKind::Lock,
+            Event::ListDamaged => RecentKind::ListDamaged,
+            Event::QueueRestarted => RecentKind::QueueRestarted,
+            Event::PersonSearchRefused => RecentKind::SearchRefused,
             _ => RecentKind::Other,
         }
     }
@@ -551,7 +601,7 @@ mod tests {
     use super::testing::{Enrolled, pin, right_pin};
     use super::*;
     use crate::checks::Verdict;
-    use crate::clock::{Clock as _, FixedClock};
+    use crate::clock::FixedClock;
     use crate::document::typed::{self, TypedEntry};
     use crate::matching::testing::{a_citizen, wanted};
     use crate::queue;

@@ -48,7 +48,6 @@ pub fn check(answer: &Answer, circumstances: Circumstances) -> Body {
     let mut notices: Vec<u64> = answer
         .findings
         .iter()
-        .filter(|finding| finding.verdict >= Verdict::Refer)
         .filter_map(|finding| finding.basis.as_ref())
         .map(|basis| basis.notice)
         .collect();

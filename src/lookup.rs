@@ -9,14 +9,15 @@
 //! What this does not do: judge. It gives what [`crate::checks`] takes.
 
 use std::path::Path;
+use std::time::Duration;
 
 use sync_format::codec::{self, Kind};
 use sync_format::v1::notice::Notice;
 use sync_format::v1::package::{Dataset, InnerManifest, Manifest};
 use sync_format::v1::register::{Agreement, TagKey};
 
-use crate::checks::{ListState, NoticeAnswer, RegisterAnswer};
-use crate::clock::{DeviceTime, TrustedTime};
+use crate::checks::{ListState, NoAnswer, NoticeAnswer, RegisterAnswer};
+use crate::clock::{Boot, DeviceTime, TrustedTime};
 use crate::document::{Document, Source};
 use crate::store::StoreError;
 use crate::store::notices::Notices;
@@ -54,9 +55,10 @@ impl Limited {
     }
 }
 
-/// Returns how many uses of a limited thing are left in the hour of `now`.
-pub fn left(state: &State, limited: Limited, now: DeviceTime) -> Result<u32, StoreError> {
-    Ok(limited.per_hour().saturating_sub(state.used(limited.number(), now.hour())?))
+/// Returns how many uses of a limited thing are left, and after how long all are there again.
+pub fn left(state: &State, limited: Limited, boot: Boot) -> Result<(u32, Duration), StoreError> {
+    let (used, renews_in) = state.used(limited.number(), boot)?;
+    Ok((limited.per_hour().saturating_sub(used), renews_in))
 }
 
 /// Why a look-up was not done.
@@ -91,6 +93,26 @@ impl<T> Installed<T> {
     }
 }
 
+fn open_notices(store: &Path, active: &Active) -> Result<Installed<Notices>, StoreError> {
+    let rows = Notices::open(&store.join(&active.file), &active.key)?;
+    Installed::of(active, "notices", rows)
+}
+
+fn open_register(
+    store: &Path,
+    active: &Active,
+) -> Result<Installed<(Register, TagKey)>, StoreError> {
+    let rows = Register::open(&store.join(&active.file), &active.key)?;
+    let mut installed = Installed::of(active, "register", rows)?;
+    // The key leaves the manifest, so that it is wiped with the look-up.
+    let key = installed.inner.tag_key.take().ok_or(StoreError::DamagedRow("register"))?;
+    Ok(Installed {
+        manifest: installed.manifest,
+        inner: installed.inner,
+        rows: (installed.rows, TagKey::new(key)),
+    })
+}
+
 impl Installed<Notices> {
     /// Returns the notice with this order number.
     pub fn get(&self, id: u64) -> Result<Option<Notice>, StoreError> {
@@ -103,6 +125,8 @@ impl Installed<Notices> {
 pub struct Lookup {
     notices: Option<Installed<Notices>>,
     register: Option<Installed<(Register, TagKey)>>,
+    /// Snapshots that are active and cannot be opened: as good as not loaded, but said.
+    faults: Vec<Dataset>,
 }
 
 /// What the snapshots say about a document.
@@ -118,28 +142,27 @@ pub struct Answers {
 
 impl Lookup {
     /// Opens what `state` says is active, in the folder `store`.
+    ///
+    /// A snapshot whose file is missing or damaged is left out and told by [`Lookup::faults`]: it can
+    /// be installed again, and a device that did not open for it could never be mended.
     pub fn open(store: &Path, state: &State) -> Result<Lookup, StoreError> {
-        let notices = match state.active(Dataset::Notices)? {
-            None => None,
-            Some(active) => {
-                let rows = Notices::open(&store.join(&active.file), &active.key)?;
-                Some(Installed::of(&active, "notices", rows)?)
-            }
+        let mut faults = Vec::new();
+        let mut left_out = |dataset, error: StoreError| {
+            tracing::warn!(%error, "an installed snapshot cannot be opened");
+            faults.push(dataset);
         };
-        let register = match state.active(Dataset::Register)? {
-            None => None,
-            Some(active) => {
-                let rows = Register::open(&store.join(&active.file), &active.key)?;
-                let installed = Installed::of(&active, "register", rows)?;
-                let key = installed.inner.tag_key.ok_or(StoreError::DamagedRow("register"))?;
-                Some(Installed {
-                    manifest: installed.manifest,
-                    inner: installed.inner,
-                    rows: (installed.rows, TagKey::new(key)),
-                })
-            }
-        };
-        Ok(Lookup { notices, register })
+        let notices = state.active(Dataset::Notices)?.and_then(|active| {
+            open_notices(store, &active).map_err(|error| left_out(Dataset::Notices, error)).ok()
+        });
+        let register = state.active(Dataset::Register)?.and_then(|active| {
+            open_register(store, &active).map_err(|error| left_out(Dataset::Register, error)).ok()
+        });
+        Ok(Lookup { notices, register, faults })
+    }
+
+    /// Returns the snapshots that are active and cannot be opened.
+    pub fn faults(&self) -> &[Dataset] {
+        &self.faults
     }
 
     /// Returns the installed notices.
@@ -171,19 +194,19 @@ impl Lookup {
         &self,
         document: &Document,
         time: TrustedTime,
+        boot: Boot,
         state: &mut State,
     ) -> Result<Answers, LookupError> {
-        let now = time.upper;
-        let typed = document.source == Source::Typed;
-        let has_number = !document.numbers.is_empty();
-        if typed && !has_number && !use_one(state, Limited::NameSearch, now)? {
+        if is_name_search(document) && !use_one(state, Limited::NameSearch, boot)? {
             return Err(LookupError::NoSearchLeft);
         }
-        Ok(Answers {
-            notices: self.ask_notices(document)?,
-            register: self.ask_register(document, typed, now, state)?,
-            list: self.list_state(time),
-        })
+        let notices = self.ask_notices(document)?;
+        // What goes wrong from here on must not hide what the notices said.
+        let register = self.ask_register(document, boot, state).unwrap_or_else(|error| {
+            tracing::warn!(%error, "the register gave no answer");
+            RegisterAnswer::NoAnswer(NoAnswer::Fault)
+        });
+        Ok(Answers { notices, register, list: self.list_state(time) })
     }
 
     fn ask_notices(&self, document: &Document) -> Result<NoticeAnswer, StoreError> {
@@ -192,16 +215,23 @@ impl Lookup {
         let name = document.name.as_ref().map(|name| name.value.folded());
         let birth = document.birth.as_ref().map(|birth| birth.value);
         let by_name = name.as_deref().zip(birth);
-        Ok(NoticeAnswer::Candidates(notices.rows.find(numbers, by_name)?))
+        let found = notices.rows.find(numbers, by_name)?;
+        Ok(if found.is_cut {
+            NoticeAnswer::TooMany(found.notices)
+        } else {
+            NoticeAnswer::Candidates(found.notices)
+        })
     }
 
     fn ask_register(
         &self,
         document: &Document,
-        typed: bool,
-        now: DeviceTime,
+        boot: Boot,
         state: &mut State,
     ) -> Result<RegisterAnswer, StoreError> {
+        if self.faults.contains(&Dataset::Register) {
+            return Ok(RegisterAnswer::NoAnswer(NoAnswer::Fault));
+        }
         let Some(Installed { inner, rows: (register, key), .. }) = &self.register else {
             return Ok(RegisterAnswer::NotLoaded);
         };
@@ -211,9 +241,12 @@ impl Lookup {
         if !inner.regions.is_empty() && !inner.regions.contains(&number.prefix()) {
             return Ok(RegisterAnswer::OutOfRegion);
         }
-        let limited = if typed { Limited::TypedNumber } else { Limited::ScannedNumber };
-        if !use_one(state, limited, now)? {
-            return Ok(RegisterAnswer::NotAsked);
+        let limited = match document.source {
+            Source::Typed => Limited::TypedNumber,
+            _ => Limited::ScannedNumber,
+        };
+        if !use_one(state, limited, boot)? {
+            return Ok(RegisterAnswer::NoAnswer(NoAnswer::LimitReached));
         }
         let Some(row) = register.find(number.value())? else { return Ok(RegisterAnswer::Unknown) };
         // A name that the machine-readable zone cut off cannot be compared with a tag.
@@ -234,8 +267,14 @@ impl Lookup {
     }
 }
 
-fn use_one(state: &mut State, limited: Limited, now: DeviceTime) -> Result<bool, StoreError> {
-    state.use_allowance(limited.number(), now.hour(), limited.per_hour())
+/// Whether looking up this document searches the notices by a name that somebody typed: limited and
+/// logged, whatever number stands beside the name.
+pub fn is_name_search(document: &Document) -> bool {
+    document.source == Source::Typed && document.name.is_some() && document.birth.is_some()
+}
+
+fn use_one(state: &mut State, limited: Limited, boot: Boot) -> Result<bool, StoreError> {
+    state.use_allowance(limited.number(), boot, limited.per_hour())
 }
 
 #[cfg(test)]

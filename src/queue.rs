@@ -21,6 +21,7 @@ use sync_format::v1::record::{self, Body, Event, Record, RecordHeader};
 use zeroize::Zeroizing;
 
 use crate::keys::{DeviceKey, DeviceKeyError, SecretKey};
+use crate::store::state::Head;
 use crate::store::{self, Access, Kind, StoreError};
 
 /// Why a record could not be kept or read.
@@ -77,58 +78,71 @@ pub struct Queue {
     connection: Connection,
 }
 
-/// How a damaged queue was dealt with when it was opened.
+/// How the queue was found when it was opened.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Opened {
     /// It was whole.
     Whole,
-    /// It could not be read; it was moved aside, never deleted, and a new one was begun.
+    /// It was gone; a new one was begun that goes on with its numbers.
+    Missing,
+    /// It could not be read, or is older than what this device wrote; it was moved aside, never
+    /// deleted, and a new one was begun that goes on with its numbers.
     MovedAside(PathBuf),
 }
 
 impl Queue {
-    /// Opens the queue, or makes it where there is none.
+    /// Makes the queue of a newly enrolled device.
+    pub fn create(path: &Path, key: &SecretKey) -> Result<Queue, QueueError> {
+        Queue::begin(path, key, Head::default())
+    }
+
+    /// Opens the queue, whose newest record this device remembers as `head`.
     ///
-    /// A queue that cannot be read is the only copy of its records, so it is moved aside and kept.
-    pub fn open(path: &Path, key: &SecretKey) -> Result<(Queue, Opened), QueueError> {
+    /// A queue that cannot be read is the only copy of its records, so it is moved aside and kept; so
+    /// is one that ends before `head`, which is an earlier copy that somebody put back. The new queue
+    /// goes on from `head`: a number is never used twice.
+    pub fn open(path: &Path, key: &SecretKey, head: Head) -> Result<(Queue, Opened), QueueError> {
         if !path.exists() {
-            return Ok((Queue::create(path, key)?, Opened::Whole));
+            // What SQLite left beside it would be deleted with the first write.
+            move_companions_aside(path, &free_name(path))?;
+            return Ok((Queue::begin(path, key, head)?, Opened::Missing));
         }
         match Queue::open_whole(path, key) {
-            Ok(queue) => Ok((queue, Opened::Whole)),
-            Err(QueueError::Store(StoreError::Unreadable(_) | StoreError::Foreign(_))) => {
+            Ok(queue) if queue.head()?.sequence >= head.sequence => Ok((queue, Opened::Whole)),
+            Ok(_) | Err(QueueError::Store(StoreError::Unreadable(_) | StoreError::Foreign(_))) => {
                 let aside = free_name(path);
-                for (from, suffix) in
-                    store::companions(path).iter().zip(["-wal", "-shm", "-journal"])
-                {
-                    if from.exists() {
-                        let mut to = aside.as_os_str().to_owned();
-                        to.push(suffix);
-                        std::fs::rename(from, PathBuf::from(to)).map_err(StoreError::from)?;
-                    }
-                }
+                move_companions_aside(path, &aside)?;
                 std::fs::rename(path, &aside).map_err(StoreError::from)?;
-                Ok((Queue::create(path, key)?, Opened::MovedAside(aside)))
+                Ok((Queue::begin(path, key, head)?, Opened::MovedAside(aside)))
             }
             Err(error) => Err(error),
         }
     }
 
-    fn create(path: &Path, key: &SecretKey) -> Result<Queue, QueueError> {
+    fn begin(path: &Path, key: &SecretKey, head: Head) -> Result<Queue, QueueError> {
         let connection = store::open(path, key, Kind::Queue, Access::Create)?;
         store::state::durable(&connection)?;
+        connection.execute(
+            "INSERT INTO chain VALUES (1, ?, ?)",
+            params![head.sequence.cast_signed(), head.hash],
+        )?;
         Ok(Queue { connection })
     }
 
     fn open_whole(path: &Path, key: &SecretKey) -> Result<Queue, QueueError> {
         let connection = store::open(path, key, Kind::Queue, Access::ReadWrite)?;
-        store::keep_log(&connection, true)?;
         store::state::durable(&connection)?;
-        // Counting reads every page on which a record begins: behind a damaged one no record could
-        // be shown, sent, or in the worst case ever added.
-        count(&connection).map_err(|error| store::unreadable(error, Kind::Queue))?;
-        store::keep_log(&connection, false)?;
         Ok(Queue { connection })
+    }
+
+    /// Returns number and header hash of the newest record.
+    pub fn head(&self) -> Result<Head, QueueError> {
+        head_of(&self.connection)
+    }
+
+    /// Returns the record before the first one here.
+    fn start(&self) -> Result<Head, QueueError> {
+        Ok(self.connection.query_row("SELECT sequence, hash FROM chain", [], read_head)?)
     }
 
     /// Appends a record and returns its number, after it was committed.
@@ -141,10 +155,8 @@ impl Queue {
     ) -> Result<u64, QueueError> {
         let transaction =
             self.connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
-        let (sequence, previous) = match last_header(&transaction)? {
-            Some((sequence, header)) => (sequence + 1, record::header_hash(&header)),
-            None => (1, [0; 32]),
-        };
+        let head = head_of(&transaction)?;
+        let (sequence, previous) = (head.sequence + 1, head.hash);
         let mut header = RecordHeader {
             device: writer.device,
             sequence,
@@ -210,16 +222,20 @@ impl Queue {
 
     /// Checks numbers, hashes and signatures of all records; returns how many there are.
     pub fn verify(&self, public_key: &[u8; 33]) -> Result<u64, QueueError> {
-        verify_chain(&self.records()?, public_key)
+        verify_chain(&self.records()?, self.start()?, public_key)
     }
 }
 
-/// Checks a chain of records that begins at number 1: order, hashes, signatures, bodies' hashes.
+/// Checks a chain of records that follows on `start`: order, hashes, signatures, bodies' hashes.
 ///
 /// A body that was erased (empty) breaks nothing. What is missing at the end cannot be seen here.
-pub fn verify_chain(records: &[Record], public_key: &[u8; 33]) -> Result<u64, QueueError> {
-    let mut previous = [0; 32];
-    for (expected, record) in (1..).zip(records) {
+pub fn verify_chain(
+    records: &[Record],
+    start: Head,
+    public_key: &[u8; 33],
+) -> Result<u64, QueueError> {
+    let mut previous = start.hash;
+    for (expected, record) in (start.sequence + 1..).zip(records) {
         let header = decode_header(&record.header, expected)?;
         let holds = header.sequence == expected
             && header.previous == previous
@@ -292,14 +308,35 @@ fn count(connection: &Connection) -> rusqlite::Result<u64> {
     Ok(count.cast_unsigned())
 }
 
-fn last_header(connection: &Connection) -> rusqlite::Result<Option<(u64, Vec<u8>)>> {
-    connection
+fn head_of(connection: &Connection) -> Result<Head, QueueError> {
+    let newest = connection
         .query_row(
             "SELECT sequence, header FROM record ORDER BY sequence DESC LIMIT 1",
             [],
-            |row| Ok((row.get::<_, i64>(0)?.cast_unsigned(), row.get(1)?)),
+            |row| {
+                let header: Vec<u8> = row.get(1)?;
+                let hash = record::header_hash(&header);
+                Ok(Head { sequence: row.get::<_, i64>(0)?.cast_unsigned(), hash })
+            },
         )
-        .optional()
+        .optional()?;
+    match newest {
+        Some(head) => Ok(head),
+        None => Ok(connection.query_row("SELECT sequence, hash FROM chain", [], read_head)?),
+    }
+}
+
+fn read_head(row: &rusqlite::Row<'_>) -> rusqlite::Result<Head> {
+    Ok(Head { sequence: row.get::<_, i64>(0)?.cast_unsigned(), hash: row.get(1)? })
+}
+
+fn move_companions_aside(path: &Path, aside: &Path) -> Result<(), QueueError> {
+    for (from, to) in store::companions(path).iter().zip(store::companions(aside)) {
+        if from.exists() {
+            std::fs::rename(from, to).map_err(StoreError::from)?;
+        }
+    }
+    Ok(())
 }
 
 fn decode_header(bytes: &[u8], sequence: u64) -> Result<RecordHeader, QueueError> {

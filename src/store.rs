@@ -146,6 +146,11 @@ pub enum Access {
     Read,
 }
 
+/// Page cache of a snapshot, KiB. A page that is not in it is decrypted anew at each look-up. Measured
+/// with a million register rows and 200,000 notices: a check takes 88 µs with SQLite's own 2 MB, 59 µs
+/// with 16 MB, and no less with 64 MB.
+const READ_CACHE_KIB: u32 = 16_000;
+
 /// Opens a database with its raw key, and checks that it is encrypted and of this kind.
 ///
 /// `mmap` stays off: measured with SQLCipher it makes cold look-ups twenty times slower and maps
@@ -181,12 +186,17 @@ pub fn open(
         "PRAGMA mmap_size = 0; PRAGMA temp_store = MEMORY; PRAGMA recursive_triggers = ON;
          PRAGMA foreign_keys = ON; PRAGMA trusted_schema = OFF; PRAGMA busy_timeout = 2000;",
     )?;
+    // A plan that follows the bound values is made anew at each look-up: a fifth of a check.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     if access == Access::Create {
         create_schema(&connection, kind)?;
         assert_encrypted_header(path)?;
     } else {
         check_schema(&connection, kind)?;
         keep_log(&connection, false)?;
+    }
+    if access == Access::Read {
+        connection.execute_batch(&format!("PRAGMA cache_size = -{READ_CACHE_KIB};"))?;
     }
     Ok(connection)
 }

@@ -9,7 +9,7 @@
 
 use sync_format::v1::register::{Agreement, Status};
 
-use crate::checks::{self, DocumentProof, Facts, ListState, RegisterAnswer, Todo};
+use crate::checks::{self, Basis, DocumentProof, Facts, ListState, RegisterAnswer, Todo};
 pub use crate::checks::{Finding, Verdict};
 
 /// What the officer is told: the verdict, and always what it rests on.
@@ -28,6 +28,11 @@ pub struct Answer {
 }
 
 impl Answer {
+    /// Returns the legal basis of the notice that leads the answer, where one does.
+    pub fn leading_basis(&self) -> Option<&Basis> {
+        self.findings.iter().find_map(|finding| finding.basis.as_ref())
+    }
+
     /// Returns the one thing to do next: what the leading finding asks for, and with no finding to
     /// compare the photo with the person.
     pub fn todo(&self) -> Todo {
@@ -44,6 +49,9 @@ pub enum RegisterLine {
     OutOfRegion,
     /// The document has no personal number to ask for.
     NotAsked,
+    /// The register should have been asked, and gave no answer: no look-up is left in this hour, or
+    /// it could not be read.
+    NoAnswer,
     /// The number is not in the register.
     Unknown,
     /// A field differs, or the document or its holder is not what the card says.
@@ -56,10 +64,11 @@ pub enum RegisterLine {
 
 impl RegisterLine {
     /// All of them.
-    pub const ALL: [RegisterLine; 7] = [
+    pub const ALL: [RegisterLine; 8] = [
         RegisterLine::NotLoaded,
         RegisterLine::OutOfRegion,
         RegisterLine::NotAsked,
+        RegisterLine::NoAnswer,
         RegisterLine::Unknown,
         RegisterLine::Differs,
         RegisterLine::Agrees,
@@ -72,6 +81,7 @@ impl RegisterLine {
             RegisterLine::NotLoaded => "not-loaded",
             RegisterLine::OutOfRegion => "out-of-region",
             RegisterLine::NotAsked => "not-asked",
+            RegisterLine::NoAnswer => "no-answer",
             RegisterLine::Unknown => "unknown",
             RegisterLine::Differs => "differs",
             RegisterLine::Agrees => "agrees",
@@ -84,6 +94,7 @@ impl RegisterLine {
             RegisterAnswer::NotLoaded => return RegisterLine::NotLoaded,
             RegisterAnswer::OutOfRegion => return RegisterLine::OutOfRegion,
             RegisterAnswer::NotAsked => return RegisterLine::NotAsked,
+            RegisterAnswer::NoAnswer(_) => return RegisterLine::NoAnswer,
             RegisterAnswer::Unknown => return RegisterLine::Unknown,
             RegisterAnswer::Row { name, birth, issued, status } => ([name, birth, issued], status),
         };

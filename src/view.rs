@@ -8,12 +8,13 @@
 
 use std::cell::RefCell;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use fieldcheck_ui as ui;
 
 use crate::checks::{ListCondition, ListState};
-use crate::clock::DeviceTime;
+use crate::clock::{Clock, DeviceTime};
 use crate::document::{Date, PartialDate};
 use crate::keys::Pin;
 use crate::worker::{Checked, Event, Request, Worker};
@@ -42,9 +43,9 @@ struct State {
     outcome: outcome::Chosen,
     scanning_since: Option<Instant>,
     hint_since: Instant,
-    last_touch: Instant,
+    /// Time since boot at the last touch: it goes on while the device sleeps.
+    last_touch: Duration,
     auto_lock: Duration,
-    verdict_since: Option<Instant>,
     /// The device is unlocked.
     open: bool,
 }
@@ -53,6 +54,7 @@ struct State {
 pub struct View {
     window: ui::AppWindow,
     worker: Worker,
+    clock: Arc<dyn Clock>,
     state: RefCell<State>,
 }
 
@@ -66,21 +68,21 @@ const VERDICT_STAYS: Duration = Duration::from_secs(60);
 
 impl View {
     /// Connects a window to a worker, and asks how many tries are left.
-    pub fn new(window: ui::AppWindow, worker: Worker) -> Rc<View> {
-        let now = Instant::now();
+    pub fn new(window: ui::AppWindow, worker: Worker, clock: Arc<dyn Clock>) -> Rc<View> {
+        let last_touch = clock.boot().since;
         let view = Rc::new(View {
             window,
             worker,
+            clock,
             state: RefCell::new(State {
                 pin: Pin::new(),
                 entry: entry::Entered::default(),
                 checked: None,
                 outcome: outcome::Chosen::default(),
                 scanning_since: None,
-                hint_since: now,
-                last_touch: now,
+                hint_since: Instant::now(),
+                last_touch,
                 auto_lock: AUTO_LOCK,
-                verdict_since: None,
                 open: false,
             }),
         });
@@ -115,6 +117,7 @@ impl View {
             }
             Event::Unlocked(welcome) => {
                 self.state.borrow_mut().open = true;
+                self.touch();
                 settings::restore(self, &welcome.settings);
                 about::show(self, &welcome);
                 let shown = trouble::show_queue(self, &welcome.queue);
@@ -130,6 +133,7 @@ impl View {
             Event::Hint(hint) => scan::show_hint(self, hint),
             Event::Camera(error) => scan::show_camera(self, &error),
             Event::NotACard(refusal) => scan::show_refusal(self, &refusal),
+            Event::SeveralCards => scan::show_several_cards(self),
             Event::TypedRefused(problems) => entry::show_problems(self, &problems),
             Event::NoSearchLeft => entry::show_no_search_left(self),
             Event::Answered(checked) => verdict::show(self, *checked),
@@ -153,10 +157,8 @@ impl View {
     pub fn tick(self: &Rc<View>) {
         let (idle, verdict_is_old) = {
             let state = self.state.borrow();
-            let idle = state.open && state.last_touch.elapsed() >= state.auto_lock;
-            let old = state.verdict_since.is_some_and(|since| since.elapsed() >= VERDICT_STAYS)
-                && state.last_touch.elapsed() >= VERDICT_STAYS;
-            (idle, old)
+            let untouched = self.clock.boot().since.saturating_sub(state.last_touch);
+            (state.open && untouched >= state.auto_lock, untouched >= VERDICT_STAYS)
         };
         if idle {
             self.lock();
@@ -174,6 +176,11 @@ impl View {
         self.forget();
         self.ask(Request::Lock);
         self.go(ui::Screen::Unlock);
+    }
+
+    /// Begins the idle time anew.
+    fn touch(self: &Rc<View>) {
+        self.state.borrow_mut().last_touch = self.clock.boot().since;
     }
 
     fn ask(&self, request: Request) {
@@ -201,7 +208,6 @@ impl View {
         {
             let mut state = self.state.borrow_mut();
             state.checked = None;
-            state.verdict_since = None;
             state.outcome = outcome::Chosen::default();
             state.entry = entry::Entered::default();
             state.pin.clear();
@@ -224,9 +230,7 @@ fn connect_app(view: &Rc<View>) {
     let app = view.global::<ui::App>();
     app.set_screen(ui::Screen::Unlock);
     app.on_lock(callback(view, View::lock));
-    app.on_touched(callback(view, |view| {
-        view.state.borrow_mut().last_touch = Instant::now();
-    }));
+    app.on_touched(callback(view, View::touch));
     app.on_back(callback(view, |view| {
         let to = match view.screen() {
             ui::Screen::Outcome => ui::Screen::Verdict,
@@ -324,13 +328,14 @@ fn partial_date_text(date: PartialDate) -> String {
 
 /// Writes a moment in Vietnamese civil time: "23/11/2026, 06:00".
 fn moment_text(time: DeviceTime) -> String {
-    let seconds = (time.0 + crate::clock::VIETNAM_OFFSET_SECONDS).rem_euclid(86_400);
     let date = Date::from_days(time.vietnam_day());
-    format!("{}, {}", date_text(date), clock_text(seconds))
+    format!("{}, {}", date_text(date), time_of_day(time))
 }
 
-fn clock_text(second_of_day: i64) -> String {
-    format!("{:02}:{:02}", second_of_day / 3_600, second_of_day / 60 % 60)
+/// Writes the time of day in Vietnam: "06:00".
+fn time_of_day(time: DeviceTime) -> String {
+    let seconds = (time.0 + crate::clock::VIETNAM_OFFSET_SECONDS).rem_euclid(86_400);
+    format!("{:02}:{:02}", seconds / 3_600, seconds / 60 % 60)
 }
 
 /// Writes a number with points between the thousands, as Vietnamese does.

@@ -20,13 +20,13 @@ use crate::camera::decode::{self, Hint};
 use crate::camera::{CameraError, Frame, FrameSource, LatestFrame};
 use crate::checks::ListState;
 use crate::clock::DeviceTime;
-use crate::device::{Device, DeviceError, Session};
-use crate::document::qr::NotACard;
+use crate::device::{Device, DeviceError, RecentKind, Session};
+use crate::document::qr::{NoCard, NotACard};
 use crate::document::typed::{self, TypedEntry, TypedProblem};
 use crate::document::{Document, qr};
 use crate::encounter::Conclusion;
 use crate::keys::{Attempts, Pin, Protection, UnlockError};
-use crate::lookup::{self, Limited, LookupError};
+use crate::lookup::LookupError;
 use crate::queue::Opened;
 use crate::store::state::{Enrolment, Recent};
 use crate::verdict::Answer;
@@ -49,6 +49,8 @@ pub enum Request {
     Unlock(Pin),
     /// Wipe the keys and close everything.
     Lock,
+    /// Why cards are scanned from now on.
+    ScanReason(CheckReason),
     /// Look for a card.
     StartScan,
     /// Stop looking.
@@ -129,6 +131,8 @@ pub enum Event {
     Camera(CameraError),
     /// What was read is no card.
     NotACard(NotACard),
+    /// Several cards were in view, and it cannot be told which is meant.
+    SeveralCards,
     /// What was typed cannot be checked.
     TypedRefused(Vec<TypedProblem>),
     /// No name search is left in this hour.
@@ -190,7 +194,7 @@ pub struct Welcome {
 }
 
 /// Names of the settings that are kept.
-pub const SETTINGS: [&str; 4] = ["theme", "language", "glove", "auto-lock"];
+pub const SETTINGS: [&str; 5] = ["theme", "language", "glove", "auto-lock", "check-reason"];
 
 /// What home shows.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -205,6 +209,8 @@ pub struct Home {
     pub unrecorded: u32,
     /// Name searches left in this hour.
     pub searches_left: u32,
+    /// After how long all of them are there again.
+    pub searches_renew_in: Duration,
     /// The upper bound of the time.
     pub now: DeviceTime,
     /// Whether the clock is behind a signed time.
@@ -218,8 +224,8 @@ pub struct Checked {
     pub document: Document,
     /// What is said of it.
     pub answer: Answer,
-    /// The list and the time that it rests on.
-    pub home: Home,
+    /// The upper bound of the time that it rests on.
+    pub now: DeviceTime,
     /// From the frame or the key press to the answer.
     pub took: Duration,
 }
@@ -254,6 +260,7 @@ impl Worker {
             device,
             session: None,
             shown: None,
+            scan_reason: CheckReason::DocumentCheck,
             camera: Arc::clone(&camera),
             emit: Arc::clone(&emit),
         };
@@ -485,6 +492,8 @@ struct Shown {
     reason: CheckReason,
     /// Number of its record, once committed.
     sequence: Option<u64>,
+    /// Number of the record of its outcome, once committed.
+    concluded: Option<u64>,
 }
 
 /// The thread that holds the device.
@@ -492,6 +501,7 @@ struct Desk {
     device: Device,
     session: Option<Session>,
     shown: Option<Shown>,
+    scan_reason: CheckReason,
     camera: Arc<CameraSwitch>,
     emit: Emit,
 }
@@ -520,6 +530,7 @@ impl Desk {
                 (self.emit)(Event::Locked);
                 self.tell_attempts()?;
             }
+            Request::ScanReason(reason) => self.scan_reason = reason,
             Request::StartScan if self.session.is_some() => self.camera.start(),
             Request::StopScan | Request::StartScan => self.camera.stop(),
             Request::SkipPicture => self.camera.advance.store(true, Ordering::SeqCst),
@@ -616,21 +627,20 @@ impl Desk {
         }
     }
 
-    /// Checks the first payload that is a card; where none is, says what the first one is.
+    /// Checks the one card among the payloads of a frame, or says why there is none.
     fn check_payloads(
         &mut self,
         payloads: &[decode::Payload],
         since: Instant,
     ) -> Result<(), DeviceError> {
-        let mut first_refusal = None;
-        for payload in payloads {
-            match qr::parse(&payload.bytes) {
-                Ok(document) => return self.check(document, CheckReason::DocumentCheck, since),
-                Err(refusal) => first_refusal = first_refusal.or(Some(refusal)),
-            }
+        if self.session.is_none() {
+            return Ok(());
         }
-        if let Some(refusal) = first_refusal {
-            (self.emit)(Event::NotACard(refusal));
+        match qr::the_card(payloads.iter().map(|payload| payload.bytes.as_slice())) {
+            Ok(document) => return self.check(document, self.scan_reason, since),
+            Err(NoCard::Several(_)) => (self.emit)(Event::SeveralCards),
+            Err(NoCard::NotACard(refusal)) => (self.emit)(Event::NotACard(refusal)),
+            Err(NoCard::Nothing) => {}
         }
         Ok(())
     }
@@ -665,11 +675,11 @@ impl Desk {
             }
             Err(error) => return Err(error),
         };
-        let took = since.elapsed();
-        let Some(home) = self.home()? else { return Ok(()) };
-        let checked = Checked { document: document.clone(), answer: answer.clone(), home, took };
+        // The answer first, and nothing that can fail before it.
+        let (now, took) = (session.time()?.upper, since.elapsed());
+        let checked = Checked { document: document.clone(), answer: answer.clone(), now, took };
         (self.emit)(Event::Answered(Box::new(checked)));
-        self.shown = Some(Shown { document, answer, reason, sequence: None });
+        self.shown = Some(Shown { document, answer, reason, sequence: None, concluded: None });
         self.record_check();
         Ok(())
     }
@@ -688,23 +698,42 @@ impl Desk {
         }
     }
 
+    /// Records an outcome for a notice that the answer names; any other is no outcome of this check.
     fn record_outcome(&mut self, notice: u64, outcome: Outcome, why: OutcomeWhy) {
-        self.record_check();
-        let (Some(session), Some(shown)) = (&mut self.session, &self.shown) else { return };
-        let Some(check) = shown.sequence else { return };
-        let conclusion = Conclusion { check, notice, outcome, why };
-        match session.record_outcome(&shown.document, conclusion) {
-            Ok(sequence) => (self.emit)(Event::Saved { sequence }),
-            Err(error) => (self.emit)(Event::NotSaved { code: code_of(&error) }),
-        }
+        self.conclude(|session, shown, check| {
+            let mut named = shown.answer.findings.iter().filter_map(|found| found.basis.as_ref());
+            if !named.any(|basis| basis.notice == notice) {
+                return Ok(None);
+            }
+            let conclusion = Conclusion { check, notice, outcome, why };
+            session.record_outcome(&shown.document, conclusion).map(Some)
+        });
     }
 
     fn clarify(&mut self) {
+        self.conclude(|session, shown, check| {
+            session.record_clarified(&shown.document, &shown.answer, check).map(Some)
+        });
+    }
+
+    /// Concludes the check on the screen, once: a second press tells the record of the first.
+    fn conclude(
+        &mut self,
+        record: impl FnOnce(&mut Session, &Shown, u64) -> Result<Option<u64>, DeviceError>,
+    ) {
         self.record_check();
-        let (Some(session), Some(shown)) = (&mut self.session, &self.shown) else { return };
+        let (Some(session), Some(shown)) = (&mut self.session, &mut self.shown) else { return };
         let Some(check) = shown.sequence else { return };
-        match session.record_clarified(&shown.document, check) {
-            Ok(sequence) => (self.emit)(Event::Saved { sequence }),
+        let recorded = match shown.concluded {
+            Some(sequence) => Ok(Some(sequence)),
+            None => record(session, shown, check),
+        };
+        match recorded {
+            Ok(Some(sequence)) => {
+                shown.concluded = Some(sequence);
+                (self.emit)(Event::Saved { sequence });
+            }
+            Ok(None) => (self.emit)(Event::NotSaved { code: "no-such-notice" }),
             Err(error) => (self.emit)(Event::NotSaved { code: code_of(&error) }),
         }
     }
@@ -712,19 +741,14 @@ impl Desk {
     fn home(&self) -> Result<Option<Home>, DeviceError> {
         let Some(session) = &self.session else { return Ok(None) };
         let time = session.time()?;
-        let unrecorded = session
-            .recent(RECENT_LINES)?
-            .iter()
-            .filter(|recent| {
-                recent.kind == crate::device::RecentKind::Match as u8 && recent.outcome.is_none()
-            })
-            .count();
+        let (searches_left, searches_renew_in) = session.searches_left()?;
         Ok(Some(Home {
             list: session.lookup().list_state(time),
             waiting: session.queue().count()?,
             oldest_hour: session.queue().oldest_hour()?,
-            unrecorded: u32::try_from(unrecorded).unwrap_or(u32::MAX),
-            searches_left: lookup::left(session.state(), Limited::NameSearch, time.upper)?,
+            unrecorded: session.state().without_outcome(RecentKind::Match as u8)?,
+            searches_left,
+            searches_renew_in,
             now: time.upper,
             time_is_suspect: time.is_suspect(),
         }))
@@ -854,7 +878,12 @@ mod tests {
                     std::thread::sleep(Duration::from_millis(5));
                     return Ok(frame);
                 }
-                state = self.frames.1.wait(state).unwrap();
+                // As a camera that was unplugged, so that no test waits for ever.
+                let (waited, timeout) = self.frames.1.wait_timeout(state, LONG / 2).unwrap();
+                if timeout.timed_out() {
+                    return Err(CameraError::Lost);
+                }
+                state = waited;
             }
         }
 
@@ -1041,6 +1070,7 @@ mod tests {
         assert_eq!(running.next_answer(), (SECOND.1.to_owned(), Verdict::NotListed));
         running.wait_for(|event| matches!(event, Event::CheckSaved { .. }));
         assert_eq!(camera.opened.load(Ordering::SeqCst), 2, "a camera is let go in between");
+        camera.give_forever(blank());
     }
 
     #[test]

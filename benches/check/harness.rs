@@ -9,12 +9,15 @@ use std::io::Write;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-/// Most of a stretch that may be lost to others. Chosen: a pre-emption lasts milliseconds and hits
-/// few of many short samples, so that a 99th percentile bears about this much.
+/// Most of a stretch that may be lost to others where only its length counts. Chosen.
 const MOST_LOST: f64 = 0.20;
 
+/// The same where percentiles of short samples count. Measured: whoever comes in between empties the
+/// processor's caches too, and a 99th percentile of 115 µs was 170 µs with 4 % lost, 220 µs with 8 %.
+const MOST_LOST_BETWEEN_SAMPLES: f64 = 0.05;
+
 /// How often a disturbed measurement is tried.
-const TRIES: usize = 3;
+const TRIES: usize = 5;
 
 /// Durations of one thing done many times.
 #[derive(Default)]
@@ -50,25 +53,33 @@ pub fn ratio(other: Duration, one: Duration) -> f64 {
     other.as_secs_f64() / one.as_secs_f64()
 }
 
-/// The share of a stretch that was lost to others; `None` where the system does not tell.
+/// How much of a stretch was lost to others.
 #[derive(Clone, Copy, Debug)]
-pub struct Lost(Option<f64>);
+pub struct Lost {
+    /// `None` where the system does not tell.
+    share: Option<f64>,
+    most: f64,
+}
 
 impl Lost {
     fn is_too_much(self) -> bool {
-        self.0.is_none_or(|share| share > MOST_LOST)
+        self.share.is_none_or(|share| share > self.most)
     }
 }
 
-/// Measures until nobody disturbs it, three times at most; gives the least disturbed try.
+/// Measures short samples until nobody disturbs it, or a few times; gives the least disturbed try.
 pub fn undisturbed<T>(mut measure: impl FnMut() -> anyhow::Result<T>) -> anyhow::Result<(T, Lost)> {
-    let mut best = watched(&mut measure)?;
+    let mut try_once = || -> anyhow::Result<(T, Lost)> {
+        let (value, lost) = watched(&mut measure)?;
+        Ok((value, Lost { most: MOST_LOST_BETWEEN_SAMPLES, ..lost }))
+    };
+    let mut best = try_once()?;
     for _ in 1..TRIES {
         if !best.1.is_too_much() {
             break;
         }
-        let next = watched(&mut measure)?;
-        if next.1.0.unwrap_or(1.0) < best.1.0.unwrap_or(1.0) {
+        let next = try_once()?;
+        if next.1.share.unwrap_or(1.0) < best.1.share.unwrap_or(1.0) {
             best = next;
         }
     }
@@ -86,7 +97,7 @@ pub fn watched<T>(measure: impl FnOnce() -> anyhow::Result<T>) -> anyhow::Result
         let robbed = (taken - taken_before) as f64 / ((all - all_before).max(1)) as f64;
         Some((waited + robbed).min(1.0))
     };
-    Ok((value, Lost(lost())))
+    Ok((value, Lost { share: lost(), most: MOST_LOST }))
 }
 
 /// Returns how long this thread has stood in the queue for a processor, as Linux counts it.
@@ -142,14 +153,22 @@ pub struct Report {
 
 impl Report {
     pub fn new(name: &'static str) -> Report {
-        Report { name, machine: machine(), section: "", lost: Lost(None), rows: Vec::new() }
+        Report {
+            name,
+            machine: machine(),
+            section: "",
+            lost: Lost { share: None, most: 0.0 },
+            rows: Vec::new(),
+        }
     }
 
     /// Begins a section, of which `lost` was lost to others.
     pub fn section(&mut self, title: &'static str, lost: Lost) {
         (self.section, self.lost) = (title, lost);
-        if let Some(share) = lost.0 {
-            self.add("time lost to others", share * 100.0, "%", Aim::Below(MOST_LOST * 100.0));
+        if let Some(share) = lost.share {
+            let aim = Aim::Below(lost.most * 100.0);
+            let holds = if lost.is_too_much() { Holds::No } else { Holds::Yes };
+            self.push("time lost to others".into(), share * 100.0, "%", aim, holds);
         }
     }
 

@@ -129,7 +129,7 @@ impl Post {
     /// Lets the clock run on, so that the hourly allowance never ends; called before each check.
     pub fn next_person(&mut self) {
         self.checks += 1;
-        if self.checks % CHECKS_AN_HOUR == 0 {
+        if self.checks.is_multiple_of(CHECKS_AN_HOUR) {
             self.clock.advance(Duration::from_secs(3_600));
         }
     }

@@ -6,6 +6,7 @@
 //! *Which other fields count beside a number*: the name, one of the other names, and the full birth
 //! date. The sex and the year of birth do not: they stand in the personal number itself, so that
 //! they agree because the number does, and of a slip in its last six digits they know nothing.
+//! Departure: the rule as first written took *any* other field.
 //!
 //! *Why only an authenticated number contradicts*: a QR code with somebody else's number costs the
 //! price of a print-out. Even then it is a referral and no acquittal, since numbers are cancelled and
@@ -26,7 +27,7 @@
 
 use sync_format::v1::notice::Notice;
 
-use super::{DocumentProof, Facts, Finding, FindingKind, Todo};
+use super::{DocumentProof, Facts, Finding, FindingKind, NoticeAnswer, Todo};
 use crate::document::{Document, Source};
 use crate::matching::{Agreements, FieldAgreement, NumberAgreement, compare};
 
@@ -40,7 +41,9 @@ pub(super) fn check(facts: &Facts<'_>) -> Vec<Finding> {
         .filter(|notice| Lapse::of(notice, facts) != Lapse::Certain)
         .collect();
     notices.sort_by_key(|notice| (notice.category, notice.id));
-    notices.into_iter().filter_map(|notice| judge(facts, notice)).collect()
+    let too_many = matches!(facts.notices, NoticeAnswer::TooMany(_))
+        .then(|| Finding::new(FindingKind::TooManyNotices, Todo::AskBirthDate));
+    notices.into_iter().filter_map(|notice| judge(facts, notice)).chain(too_many).collect()
 }
 
 /// Whether a notice still holds. Its last day counts.

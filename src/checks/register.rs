@@ -4,19 +4,28 @@
 //! register holds. A register that is not loaded, or does not cover the region, is no finding: notices
 //! are national and decide, and [`crate::verdict`] says in one line that the register was not asked.
 //!
+//! A register that should have answered and did not is a finding: otherwise using up the hour's
+//! look-ups would make the next answer milder.
+//!
 //! A card issued since the register was made differs in its date of issue; the question for that date
 //! settles it.
 
 use sync_format::v1::register::{Agreement, Status};
 
 use super::notices::look_closer;
-use super::{Facts, Finding, FindingKind, RegisterAnswer, Todo};
+use super::{Facts, Finding, FindingKind, NoAnswer, RegisterAnswer, Todo};
 
 /// Returns a finding for the status of the document and for each field that differs.
 pub(super) fn check(facts: &Facts<'_>) -> Vec<Finding> {
     let (name, birth, issued, status) = match facts.register {
         RegisterAnswer::NotLoaded | RegisterAnswer::OutOfRegion | RegisterAnswer::NotAsked => {
             return Vec::new();
+        }
+        RegisterAnswer::NoAnswer(NoAnswer::LimitReached) => {
+            return vec![Finding::new(FindingKind::RegisterLimit, Todo::CallDuty)];
+        }
+        RegisterAnswer::NoAnswer(NoAnswer::Fault) => {
+            return vec![Finding::new(FindingKind::RegisterFault, Todo::TellCommander)];
         }
         RegisterAnswer::Unknown => {
             let todo = look_closer(facts.document);

@@ -13,7 +13,7 @@ use sync_format::v1::notice::{Group, Notice, NumberKind};
 
 use super::notices::Lapse;
 use super::{Facts, Finding, FindingKind, Todo};
-use crate::document::{Document, DocumentKind, DocumentNumber};
+use crate::document::{Date, Document, DocumentKind, DocumentNumber};
 use crate::matching::{compare, is_same_number};
 
 /// Returns a finding for each report about this document, in the order of category and number.
@@ -25,7 +25,7 @@ pub(super) fn check(facts: &Facts<'_>) -> Vec<Finding> {
         .filter(|notice| notice.category.group().is_document())
         .filter(|notice| Lapse::of(notice, facts) != Lapse::Certain)
         .filter(|notice| names_this_document(facts.document, notice))
-        .filter(|notice| !is_issued_since(facts.document, notice))
+        .filter(|notice| !is_issued_since(facts.document, notice, facts.today()))
         .collect();
     notices.sort_by_key(|notice| (notice.category, notice.id));
     notices.into_iter().map(|notice| report(facts, notice)).collect()
@@ -65,9 +65,13 @@ fn is_own_number(document: DocumentKind, number: &DocumentNumber) -> bool {
     }
 }
 
-/// Whether the document was issued after the decision, and so is not the one reported.
-fn is_issued_since(document: &Document, notice: &Notice) -> bool {
-    document.issued.as_ref().is_some_and(|issued| issued.value > notice.decided)
+/// Whether the document was issued after the decision, and so is not the one reported. A date that
+/// is still to come proves nothing.
+fn is_issued_since(document: &Document, notice: &Notice, today: Date) -> bool {
+    document
+        .issued
+        .as_ref()
+        .is_some_and(|issued| issued.value > notice.decided && issued.value <= today)
 }
 
 #[cfg(test)]

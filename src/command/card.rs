@@ -12,7 +12,7 @@ use crate::camera::pictures::PictureSource;
 use crate::camera::{CameraError, Frame, FrameSource as _};
 use crate::checks::{ListState, Verdict};
 use crate::device::{DeviceError, Session};
-use crate::document::qr::NotACard;
+use crate::document::qr::{NoCard, NotACard};
 use crate::document::{Document, DocumentKind, qr};
 use crate::verdict::Answer;
 use sync_format::v1::record::CheckReason;
@@ -152,19 +152,12 @@ fn not_read(error: &anyhow::Error) -> NotRead {
 
 /// Returns the one card among the payloads of an input.
 fn the_card(decoded: &Decoded) -> Result<Document, NotRead> {
-    let (mut cards, mut refusals) = (Vec::new(), Vec::new());
-    for payload in &decoded.payloads {
-        match qr::parse(&payload.bytes) {
-            Ok(document) => cards.push(document),
-            Err(why) => refusals.push(why),
-        }
-    }
-    match (cards.pop(), refusals.into_iter().next()) {
-        (Some(card), _) if cards.is_empty() => Ok(card),
-        (Some(_), _) => Err(NotRead::SeveralCards(cards.len() + 1)),
-        (None, Some(why)) => Err(why.into()),
-        (None, None) => Err(NotRead::NoCode(decoded.hint)),
-    }
+    let payloads = decoded.payloads.iter().map(|payload| payload.bytes.as_slice());
+    qr::the_card(payloads).map_err(|why| match why {
+        NoCard::Nothing => NotRead::NoCode(decoded.hint),
+        NoCard::Several(count) => NotRead::SeveralCards(count),
+        NoCard::NotACard(why) => why.into(),
+    })
 }
 
 /// A card that was checked, and the check recorded.

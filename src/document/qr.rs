@@ -360,6 +360,34 @@ fn has_form_of_its_time(count: usize, issued: Date) -> bool {
         }
 }
 
+/// Why the codes of one picture give no card.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum NoCard {
+    /// There is no code.
+    Nothing,
+    /// There are several cards: which of them is meant cannot be told.
+    Several(usize),
+    /// There is a code, and it is no card's.
+    NotACard(NotACard),
+}
+
+/// Returns the one card among the payloads of one picture.
+pub fn the_card<'a>(payloads: impl IntoIterator<Item = &'a [u8]>) -> Result<Document, NoCard> {
+    let (mut cards, mut refusals) = (Vec::new(), Vec::new());
+    for payload in payloads {
+        match parse(payload) {
+            Ok(document) => cards.push(document),
+            Err(why) => refusals.push(why),
+        }
+    }
+    match (cards.pop(), refusals.into_iter().next()) {
+        (Some(card), _) if cards.is_empty() => Ok(card),
+        (Some(_), _) => Err(NoCard::Several(cards.len() + 1)),
+        (None, Some(why)) => Err(NoCard::NotACard(why)),
+        (None, None) => Err(NoCard::Nothing),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::collection::vec;

@@ -14,6 +14,15 @@ use crate::keys::SecretKey;
 /// As many notices are given for one person; a name that is listed more often needs a number.
 pub const MAX_CANDIDATES: usize = 32;
 
+/// What a look-up found.
+#[derive(PartialEq, Eq, Debug)]
+pub struct Found {
+    /// The notices, ascending by order number.
+    pub notices: Vec<Notice>,
+    /// Whether there are more than were given.
+    pub is_cut: bool,
+}
+
 /// The open notices.
 #[derive(Debug)]
 pub struct Notices {
@@ -37,17 +46,18 @@ impl Notices {
         &self,
         numbers: impl IntoIterator<Item = &'a str>,
         names: impl IntoIterator<Item = (&'a str, PartialDate)>,
-    ) -> Result<Vec<Notice>, StoreError> {
+    ) -> Result<Found, StoreError> {
         let mut ids = BTreeSet::new();
+        let mut is_cut = false;
         let mut by_number = self
             .connection
             .prepare_cached("SELECT notice FROM notice_number WHERE number = ? LIMIT ?")?;
         for number in numbers {
             let rows = by_number
-                .query_map(params![number, MAX_CANDIDATES as i64], |row| row.get::<_, i64>(0))?;
-            for id in rows {
-                ids.insert(id?);
-            }
+                .query_map(params![number, MAX_CANDIDATES as i64 + 1], |row| row.get::<_, i64>(0))?
+                .collect::<Result<Vec<_>, _>>()?;
+            is_cut |= rows.len() > MAX_CANDIDATES;
+            ids.extend(rows.into_iter().take(MAX_CANDIDATES));
         }
         let mut by_name = self.connection.prepare_cached(
             // Two seeks in the primary key: an OR would read every row of a common name.
@@ -59,23 +69,26 @@ impl Notices {
         for (name, birth) in names {
             let Compatible { first, last, or } = Compatible::with(birth);
             let rows = by_name
-                .query_map(params![name, first, last, or, MAX_CANDIDATES as i64], |row| {
+                .query_map(params![name, first, last, or, MAX_CANDIDATES as i64 + 1], |row| {
                     row.get::<_, i64>(0)
                 })?;
             for id in rows {
+                let id = id?;
                 if ids.len() < MAX_CANDIDATES {
-                    ids.insert(id?);
+                    ids.insert(id);
+                } else if !ids.contains(&id) {
+                    is_cut = true;
                 }
             }
         }
         let mut body = self.connection.prepare_cached("SELECT body FROM notice WHERE id = ?")?;
-        let mut found = Vec::with_capacity(ids.len());
+        let mut notices = Vec::with_capacity(ids.len());
         for id in ids {
             let bytes: Vec<u8> = body.query_row(params![id], |row| row.get(0))?;
             let rows = decode_notices(&bytes).map_err(|_| StoreError::DamagedRow("notices"))?;
-            found.extend(rows);
+            notices.extend(rows);
         }
-        Ok(found)
+        Ok(Found { notices, is_cut })
     }
 
     /// Returns the notice with this order number.

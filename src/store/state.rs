@@ -1,12 +1,13 @@
 //! The state database: what this device is, which snapshots answer, and what was used of limits.
 
 use std::path::Path;
+use std::time::Duration;
 
 use rusqlite::{Connection, OptionalExtension as _, params};
 use sync_format::v1::package::{Dataset, Purpose, SnapshotVersion};
 
 use super::{Access, Kind, StoreError};
-use crate::clock::DeviceTime;
+use crate::clock::{Boot, DeviceTime};
 use crate::keys::SecretKey;
 
 /// What enrolment gave this device.
@@ -29,7 +30,6 @@ pub struct Enrolment {
 }
 
 /// A snapshot that answers.
-#[derive(Debug)]
 pub struct Active {
     /// Its version.
     pub version: SnapshotVersion,
@@ -43,6 +43,25 @@ pub struct Active {
     pub inner: Vec<u8>,
     /// When it was installed.
     pub installed_at: DeviceTime,
+}
+
+/// Shows nothing of the key, nor of the manifest that holds the register's tag key.
+impl std::fmt::Debug for Active {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Active")
+            .field("version", &self.version)
+            .field("file", &self.file)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The newest record of a queue; number 0 and a hash of zeros where there is none yet.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Head {
+    /// Its number.
+    pub sequence: u64,
+    /// SHA-256 of its header.
+    pub hash: [u8; 32],
 }
 
 /// A line of what the officer may read of the last records: never a person.
@@ -59,6 +78,10 @@ pub struct Recent {
     /// What was recorded of it, as the record format numbers outcomes.
     pub outcome: Option<u8>,
 }
+
+/// The lower bound of the time on a device that has seen no signed time yet: 2026-01-01 UTC, before
+/// which no version of this program was made.
+const EARLIEST_SECONDS: i64 = 1_767_225_600;
 
 /// The open state database.
 #[derive(Debug)]
@@ -87,8 +110,7 @@ impl State {
                 enrolment.enrolled_at.0
             ],
         )?;
-        connection
-            .execute("INSERT INTO time_floor VALUES (1, ?)", params![enrolment.enrolled_at.0])?;
+        connection.execute("INSERT INTO time_floor VALUES (1, ?)", params![EARLIEST_SECONDS])?;
         Ok(State { connection })
     }
 
@@ -170,8 +192,10 @@ impl State {
 
     /// Returns the newest signed time that this device has seen.
     pub fn time_floor(&self) -> Result<DeviceTime, StoreError> {
-        let seconds =
-            self.connection.query_row("SELECT seconds FROM time_floor", [], |row| row.get(0))?;
+        let seconds = self
+            .connection
+            .prepare_cached("SELECT seconds FROM time_floor")?
+            .query_row([], |row| row.get(0))?;
         Ok(DeviceTime(seconds))
     }
 
@@ -222,32 +246,80 @@ impl State {
         Ok(before)
     }
 
-    /// Counts one use of a limited thing in `hour`, or gives `false` where `limit` is reached.
-    pub fn use_allowance(&mut self, kind: u8, hour: u32, limit: u32) -> Result<bool, StoreError> {
-        if self.used(kind, hour)? >= limit {
+    /// Counts one use of a limited thing, or gives `false` where `limit` is reached in this hour.
+    pub fn use_allowance(&mut self, kind: u8, boot: Boot, limit: u32) -> Result<bool, StoreError> {
+        let window = self.window(kind, boot)?;
+        if window.used >= limit {
             return Ok(false);
         }
         // A count that a power cut takes back is no harm; waiting for the disk at every look-up is.
         self.connection.execute_batch("PRAGMA synchronous = NORMAL")?;
-        let counted = count_use(&mut self.connection, kind, hour);
-        self.connection.execute_batch("PRAGMA synchronous = FULL")?;
-        counted.map(|()| true)
-    }
-
-    /// Returns how often a limited thing was used in `hour` or, where the clock ran back, later.
-    pub fn used(&self, kind: u8, hour: u32) -> Result<u32, StoreError> {
-        // `>=`: a clock that was set back finds no fresh allowance.
-        Ok(self
+        let counted = self
             .connection
-            .prepare_cached(
-                "SELECT coalesce(sum(used), 0) FROM allowance WHERE kind = ? AND hour >= ?",
-            )?
-            .query_row(params![kind, hour], |row| row.get(0))?)
+            .prepare_cached("INSERT OR REPLACE INTO allowance VALUES (?, ?, ?, ?)")
+            .and_then(|mut statement| {
+                statement.execute(params![
+                    kind,
+                    boot.id,
+                    window.since.cast_signed(),
+                    window.used + 1
+                ])
+            });
+        self.connection.execute_batch("PRAGMA synchronous = FULL")?;
+        counted?;
+        Ok(true)
     }
 
-    /// Keeps a line about a record for the officer's list, and drops those older than `keep_hours`.
-    pub fn remember(&mut self, recent: &Recent, keep_hours: u32) -> Result<(), StoreError> {
+    /// Returns how often a limited thing was used in this hour, and when the hour ends.
+    pub fn used(&self, kind: u8, boot: Boot) -> Result<(u32, Duration), StoreError> {
+        let window = self.window(kind, boot)?;
+        let end = Duration::from_secs(window.since.saturating_add(WINDOW_SECONDS));
+        Ok((window.used, end.saturating_sub(boot.since)))
+    }
+
+    /// Returns the hour that runs for a limited thing. A restart begins it anew and keeps its count,
+    /// so that restarting gives nothing.
+    fn window(&self, kind: u8, boot: Boot) -> Result<Window, StoreError> {
+        let kept = self
+            .connection
+            .prepare_cached("SELECT boot, since, used FROM allowance WHERE kind = ?")?
+            .query_row(params![kind], |row| {
+                let since = row.get::<_, i64>(1)?.cast_unsigned();
+                Ok((row.get::<_, [u8; 16]>(0)?, Window { since, used: row.get(2)? }))
+            })
+            .optional()?;
+        let now = boot.since.as_secs();
+        Ok(match kept {
+            Some((id, window)) if id == boot.id && now < window.since + WINDOW_SECONDS => window,
+            Some((id, window)) if id != boot.id => Window { since: now, used: window.used },
+            _ => Window { since: now, used: 0 },
+        })
+    }
+
+    /// Returns number and header hash of the newest record that this device wrote.
+    pub fn queue_head(&self) -> Result<Head, StoreError> {
+        let head = self
+            .connection
+            .query_row("SELECT sequence, hash FROM queue_head", [], |row| {
+                Ok(Head { sequence: row.get::<_, i64>(0)?.cast_unsigned(), hash: row.get(1)? })
+            })
+            .optional()?;
+        Ok(head.unwrap_or_default())
+    }
+
+    /// Keeps a line about a record for the officer's list and the queue's head, and drops lines
+    /// older than `keep_hours`.
+    pub fn remember(
+        &mut self,
+        recent: &Recent,
+        head: Head,
+        keep_hours: u32,
+    ) -> Result<(), StoreError> {
         let transaction = self.connection.transaction()?;
+        transaction.execute(
+            "INSERT OR REPLACE INTO queue_head VALUES (1, ?, ?)",
+            params![head.sequence.cast_signed(), head.hash],
+        )?;
         transaction.execute(
             "INSERT OR REPLACE INTO recent VALUES (?, ?, ?, ?, ?)",
             params![
@@ -293,6 +365,15 @@ impl State {
         Ok(rows.collect::<Result<_, _>>()?)
     }
 
+    /// Returns how many lines of this kind have no outcome.
+    pub fn without_outcome(&self, kind: u8) -> Result<u32, StoreError> {
+        Ok(self.connection.query_row(
+            "SELECT count(*) FROM recent WHERE kind = ? AND outcome IS NULL",
+            params![kind],
+            |row| row.get(0),
+        )?)
+    }
+
     /// Returns a setting.
     pub fn setting(&self, name: &str) -> Result<Option<String>, StoreError> {
         Ok(self
@@ -309,20 +390,15 @@ impl State {
     }
 }
 
-fn count_use(connection: &mut Connection, kind: u8, hour: u32) -> Result<(), StoreError> {
-    let transaction =
-        connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
-    // Hours to come stay: a clock set back and forth again finds what was used in them.
-    transaction
-        .prepare_cached("DELETE FROM allowance WHERE kind = ? AND hour < ?")?
-        .execute(params![kind, hour])?;
-    transaction
-        .prepare_cached(
-            "INSERT INTO allowance VALUES (?, ?, 1) ON CONFLICT DO UPDATE SET used = used + 1",
-        )?
-        .execute(params![kind, hour])?;
-    Ok(transaction.commit()?)
+/// The hour in which uses of a limited thing are counted.
+struct Window {
+    /// Its beginning, seconds since boot.
+    since: u64,
+    used: u32,
 }
+
+/// Length of that hour.
+const WINDOW_SECONDS: u64 = 3_600;
 
 /// COMMIT returns only when the bytes are on the disk, as far as the disk says so.
 pub(crate) fn durable(connection: &Connection) -> Result<(), StoreError> {

@@ -38,12 +38,21 @@ CREATE TABLE time_floor (
     seconds INTEGER NOT NULL                                     -- since 1970 UTC
 ) STRICT;
 
--- How often something limited was used in an hour. No query is kept.
+-- How often something limited was used in the running hour, counted in the time since boot, which
+-- nobody can set. No query is kept.
 CREATE TABLE allowance (
-    kind INTEGER NOT NULL,                                       -- see lookup::Limited
-    hour INTEGER NOT NULL,                                       -- hours since 1970 UTC
-    used INTEGER NOT NULL,
-    PRIMARY KEY (kind, hour)
+    kind  INTEGER PRIMARY KEY,                                   -- see lookup::Limited
+    boot  BLOB    NOT NULL CHECK (length(boot) = 16),            -- the boot in which the hour runs
+    since INTEGER NOT NULL,                                      -- its beginning, seconds since that boot
+    used  INTEGER NOT NULL
+) STRICT;
+
+-- The newest record of the queue: a queue that is lost or damaged goes on from here, so that no
+-- number is used twice.
+CREATE TABLE queue_head (
+    one      INTEGER PRIMARY KEY CHECK (one = 1),
+    sequence INTEGER NOT NULL,
+    hash     BLOB    NOT NULL CHECK (length(hash) = 32)          -- SHA-256 of its header
 ) STRICT;
 
 -- What the officer may read of the last records: never a person.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use fieldcheck_ui as ui;
 
-use super::{View, age, callback, list_line, scan, to_int};
+use super::{View, age, callback, list_line, scan, time_of_day, to_int};
 use crate::worker::{self, Request};
 
 /// Sets the callbacks.
@@ -30,7 +30,12 @@ pub(super) fn show(view: &Rc<View>, home: &worker::Home) {
     view.global::<ui::Scan>().set_list(line.clone());
     view.global::<ui::About>().set_list(line.clone());
     view.global::<ui::List>().set_line(line.clone());
-    view.global::<ui::Entry>().set_searches_left(to_int(home.searches_left));
+    let entry = view.global::<ui::Entry>();
+    entry.set_searches_left(to_int(home.searches_left));
+    let renews_in = i64::try_from(home.searches_renew_in.as_secs()).unwrap_or_default();
+    if entry.get_problem() == ui::EntryProblem::SearchesUsedUp {
+        entry.set_when(time_of_day(home.now.plus_seconds(renews_in)).into());
+    }
     let screen = view.global::<ui::Home>();
     screen.set_list(line);
     screen.set_queue_count(to_int(u32::try_from(home.waiting).unwrap_or(u32::MAX)));

@@ -41,6 +41,9 @@ fn row(recent: &Recent) -> Option<ui::QueueRow> {
         RecentKind::NameSearch => ui::RecordKind::NameSearch,
         RecentKind::NoticeOpened => ui::RecordKind::NoticeOpened,
         RecentKind::Lock => ui::RecordKind::Lock,
+        RecentKind::ListDamaged => ui::RecordKind::ListDamaged,
+        RecentKind::QueueRestarted => ui::RecordKind::QueueRestarted,
+        RecentKind::SearchRefused => ui::RecordKind::SearchRefused,
         RecentKind::Other => return None,
     };
     let outcome = match recent.outcome.and_then(Outcome::from_number) {

@@ -146,6 +146,12 @@ pub(super) fn show_camera(view: &Rc<View>, error: &CameraError) {
     });
 }
 
+/// Shows that several cards were in view.
+pub(super) fn show_several_cards(view: &Rc<View>) {
+    view.state.borrow_mut().scanning_since = None;
+    view.global::<ui::Scan>().set_trouble(ui::NotACard::SeveralCards);
+}
+
 /// Shows what a code was when it was no card.
 pub(super) fn show_refusal(view: &Rc<View>, refusal: &NotACard) {
     view.state.borrow_mut().scanning_since = None;

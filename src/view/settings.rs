@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use fieldcheck_ui as ui;
 
+use sync_format::v1::record::CheckReason;
+
 use super::{View, callback, callback_with};
 use crate::worker::Request;
 
@@ -17,6 +19,13 @@ const THEMES: [(ui::ThemeMode, &str); 4] = [
 
 const LANGUAGES: [(ui::Language, &str); 2] =
     [(ui::Language::Vietnamese, "vi"), (ui::Language::English, "en")];
+
+const REASONS: [(ui::CheckReason, CheckReason, &str); 4] = [
+    (ui::CheckReason::DocumentCheck, CheckReason::DocumentCheck, "document-check"),
+    (ui::CheckReason::BorderCrossing, CheckReason::BorderCrossing, "border-crossing"),
+    (ui::CheckReason::VesselInspection, CheckReason::VesselInspection, "vessel-inspection"),
+    (ui::CheckReason::Patrol, CheckReason::Patrol, "patrol"),
+];
 
 /// Minutes that can be chosen until the device locks; longer is no protection.
 const AUTO_LOCK_MINUTES: std::ops::RangeInclusive<i32> = 1..=10;
@@ -43,6 +52,13 @@ pub(super) fn connect(view: &Rc<View>) {
             keep(view, "auto-lock", &minutes.to_string());
         }
     }));
+    settings.set_check_reason(ui::CheckReason::DocumentCheck);
+    settings.on_set_check_reason(callback_with(view, |view, reason: ui::CheckReason| {
+        if let Some((.., word)) = REASONS.iter().find(|(shown, ..)| *shown == reason) {
+            set_check_reason(view, word);
+            keep(view, "check-reason", word);
+        }
+    }));
     settings.on_open_about(callback(view, |view| view.go(ui::Screen::About)));
     settings.on_close(callback(view, |view| view.go(ui::Screen::Home)));
 }
@@ -62,6 +78,7 @@ pub(super) fn restore(view: &Rc<View>, settings: &[(&'static str, String)]) {
                 }
             }
             "glove" => view.global::<ui::App>().set_glove(value == "on"),
+            "check-reason" => set_check_reason(view, value),
             "auto-lock" => {
                 if let Ok(minutes) = value.parse()
                     && AUTO_LOCK_MINUTES.contains(&minutes)
@@ -71,6 +88,14 @@ pub(super) fn restore(view: &Rc<View>, settings: &[(&'static str, String)]) {
             }
             _ => {}
         }
+    }
+}
+
+/// Takes a reason for the scans from now on; a word that is not known changes nothing.
+fn set_check_reason(view: &Rc<View>, word: &str) {
+    if let Some((shown, reason, _)) = REASONS.iter().find(|(.., known)| *known == word) {
+        view.global::<ui::Settings>().set_check_reason(*shown);
+        view.ask(Request::ScanReason(*reason));
     }
 }
 

@@ -18,6 +18,7 @@ use slint::platform::{Platform, PlatformError, WindowAdapter};
 use super::{Preview, View, preview};
 use crate::camera::FrameSource;
 use crate::camera::pictures::PictureSource;
+use crate::clock::Clock;
 use crate::device::Device;
 use crate::worker::{Event, Worker};
 
@@ -65,6 +66,7 @@ const SIZE: (u32, u32) = (480, 800);
 pub fn write(
     folder: &Path,
     device: Device,
+    clock: Arc<dyn Clock>,
     pin: &[u8],
     pictures: &[PathBuf],
 ) -> Result<Shots, ShotsError> {
@@ -89,7 +91,7 @@ pub fn write(
         }),
     );
     let mut walk = Walk {
-        view: View::new(app, worker),
+        view: View::new(app, worker, clock),
         events,
         folder: folder.to_owned(),
         shots: Shots { files: Vec::new(), slowest: Duration::ZERO },

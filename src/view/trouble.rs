@@ -53,7 +53,7 @@ pub(super) fn show_kind(view: &Rc<View>, kind: ui::TroubleKind, code: &'static s
 pub(super) fn show_queue(view: &Rc<View>, opened: &Opened) -> bool {
     match opened {
         Opened::Whole => false,
-        Opened::MovedAside(_) => {
+        Opened::Missing | Opened::MovedAside(_) => {
             show_kind(view, ui::TroubleKind::QueueMoved, "queue-moved");
             true
         }

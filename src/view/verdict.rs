@@ -1,7 +1,6 @@
 //! The verdict: the answer, what it rests on, and the one thing to do next.
 
 use std::rc::Rc;
-use std::time::Instant;
 
 use fieldcheck_ui as ui;
 use slint::{ModelRc, VecModel};
@@ -71,11 +70,7 @@ pub(super) fn connect(view: &Rc<View>) {
 
 /// Returns the notice that decides an answer.
 pub(super) fn leading_notice(checked: &Checked) -> Option<u64> {
-    leading_basis(checked).map(|basis| basis.notice)
-}
-
-fn leading_basis(checked: &Checked) -> Option<&Basis> {
-    checked.answer.findings.iter().find_map(|finding| finding.basis.as_ref())
+    checked.answer.leading_basis().map(|basis| basis.notice)
 }
 
 /// Shows the answer to a check.
@@ -90,14 +85,14 @@ pub(super) fn show(view: &Rc<View>, checked: Checked) {
         Verdict::Refer => ui::VerdictKind::Refer,
         Verdict::Match => ui::VerdictKind::Match,
     });
-    verdict.set_list(list_line(&answer.list, checked.home.now));
+    verdict.set_list(list_line(&answer.list, checked.now));
     verdict.set_proof(proof(answer.proof, checked.document.source));
-    let today = Date::from_days(checked.home.now.vietnam_day());
+    let today = Date::from_days(checked.now.vietnam_day());
     verdict.set_person(person(&checked.document, today));
     let findings: Vec<ui::FindingLine> =
         answer.findings.iter().map(|finding| finding_line(finding, &checked.document)).collect();
     verdict.set_findings(ModelRc::new(VecModel::from(findings)));
-    if let Some(basis) = leading_basis(&checked) {
+    if let Some(basis) = answer.leading_basis() {
         verdict.set_has_notice(true);
         verdict.set_notice(notice_line(basis));
     }
@@ -107,6 +102,7 @@ pub(super) fn show(view: &Rc<View>, checked: Checked) {
         RegisterLine::NotLoaded => ui::RegisterLine::NotLoaded,
         RegisterLine::OutOfRegion => ui::RegisterLine::OutOfRegion,
         RegisterLine::NotAsked => ui::RegisterLine::NotAsked,
+        RegisterLine::NoAnswer => ui::RegisterLine::NoAnswer,
         RegisterLine::Unknown => ui::RegisterLine::Unknown,
         RegisterLine::Differs => ui::RegisterLine::Differs,
         RegisterLine::Agrees => ui::RegisterLine::Agrees,
@@ -116,10 +112,9 @@ pub(super) fn show(view: &Rc<View>, checked: Checked) {
     {
         let mut state = view.state.borrow_mut();
         state.checked = Some(checked);
-        state.verdict_since = Some(Instant::now());
-        state.last_touch = Instant::now();
         state.entry = super::entry::Entered::default();
     }
+    view.touch();
     super::entry::clear(view);
     view.go(ui::Screen::Verdict);
 }
@@ -326,6 +321,10 @@ fn kind_to_ui(kind: FindingKind) -> ui::FindingKind {
         FindingKind::NumberSexContradiction => ui::FindingKind::NumberSexContradiction,
         FindingKind::NumberYearContradiction => ui::FindingKind::NumberYearContradiction,
         FindingKind::IssueBirthContradiction => ui::FindingKind::IssueBirthContradiction,
+        FindingKind::DateInFuture => ui::FindingKind::DateInFuture,
+        FindingKind::TooManyNotices => ui::FindingKind::TooManyNotices,
+        FindingKind::RegisterLimit => ui::FindingKind::RegisterLimit,
+        FindingKind::RegisterFault => ui::FindingKind::RegisterFault,
         FindingKind::RegisterNameDiffers => ui::FindingKind::RegisterNameDiffers,
         FindingKind::RegisterBirthDiffers => ui::FindingKind::RegisterBirthDiffers,
         FindingKind::RegisterIssueDiffers => ui::FindingKind::RegisterIssueDiffers,

@@ -176,7 +176,7 @@ impl Officer {
                 let _ = send.send(message);
             }),
         );
-        let officer = Officer { view: View::new(window, worker), messages };
+        let officer = Officer { view: View::new(window, worker, duty.clock.clone()), messages };
         officer.waits_for("the tries", |window| window.global::<ui::Unlock>().get_tries_left() > 5);
         officer
     }

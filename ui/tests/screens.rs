@@ -972,7 +972,7 @@ fn no_type_size_is_under_16() {
     assert!(sizes.iter().all(|size| *size >= 16.0), "{sizes:?}");
 }
 
-const FINDINGS: [FindingKind; 26] = [
+const FINDINGS: [FindingKind; 30] = [
     FindingKind::NoticeNumber,
     FindingKind::NoticeNameBirth,
     FindingKind::NoticePossible,
@@ -998,6 +998,10 @@ const FINDINGS: [FindingKind; 26] = [
     FindingKind::TimeNotTrusted,
     FindingKind::TooLittleKnown,
     FindingKind::IssueBirthContradiction,
+    FindingKind::DateInFuture,
+    FindingKind::TooManyNotices,
+    FindingKind::RegisterLimit,
+    FindingKind::RegisterFault,
     FindingKind::ChipDemanded,
 ];
 
@@ -1012,6 +1016,8 @@ fn each_referral_asks_one_open_question_that_holds_no_answer() {
         FindingKind::ListTooOld,
         FindingKind::TimeNotTrusted,
         FindingKind::TooLittleKnown,
+        FindingKind::RegisterLimit,
+        FindingKind::RegisterFault,
         FindingKind::ChipDemanded,
     ];
     for language in LANGUAGES {

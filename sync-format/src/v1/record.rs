@@ -43,6 +43,10 @@ numbered! {
         PersonSearchRefused = 10, "person-search-refused";
         /// A notice's own record was opened beside the card, for a reason.
         NoticeOpened = 11, "notice-opened";
+        /// An installed snapshot could not be opened; the detail is its dataset.
+        ListDamaged = 12, "list-damaged";
+        /// The queue was lost or damaged, and this record begins a new one.
+        QueueRestarted = 13, "queue-restarted";
     }
 }
 
@@ -127,6 +131,8 @@ numbered! {
         NoPhoto = 7, "no-photo";
         /// Nobody answered the call.
         NoAnswer = 8, "no-answer";
+        /// The person's answer settled it; nothing proves an answer.
+        PersonAnswered = 9, "person-answered";
     }
 }
 
