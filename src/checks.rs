@@ -679,10 +679,10 @@ mod tests {
     fn a_list_grows_old_by_its_policy() {
         for (age_hours, expected) in [
             (0, ListCondition::Fresh),
-            (24, ListCondition::Fresh),
-            (25, ListCondition::Ageing),
-            (72, ListCondition::Ageing),
-            (73, ListCondition::TooOld),
+            (23, ListCondition::Fresh),
+            (24, ListCondition::Ageing),
+            (71, ListCondition::Ageing),
+            (72, ListCondition::TooOld),
             (u32::MAX, ListCondition::TooOld),
         ] {
             assert_eq!(list_aged(age_hours).condition(), expected, "{age_hours} h");

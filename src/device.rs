@@ -22,7 +22,7 @@ use crate::lookup::{self, Limited, Lookup, LookupError};
 use crate::queue::{Circumstance, Opened, Queue, QueueError, Writer};
 use crate::snapshot::{self, Refusal, Signed, Trust};
 use crate::store::StoreError;
-use crate::store::install::{self, InstallError, Proceed, Progress};
+use crate::store::install::{self, InstallError, Proceed, Progress, Replaces};
 use crate::store::state::{Enrolment, Recent, State};
 use crate::verdict::{self, Answer};
 
@@ -216,11 +216,17 @@ impl Device {
         let verified = snapshot::verify(signed, &session.trust()?)?;
         let dataset = verified.snapshot().manifest.dataset;
         let now = session.time()?.upper;
+        let replaces = if session.lookup.faults().contains(&dataset) {
+            Replaces::Damaged
+        } else {
+            Replaces::Older
+        };
         install::install(
             &verified,
             reader,
             &self.places.store(),
             &mut session.state,
+            replaces,
             now,
             progress,
         )?;
@@ -735,11 +741,16 @@ mod tests {
         let noted = Some(Outcome::NotThisPerson.number());
         assert_eq!(numbers, [(sequence, noted), (check, noted)]);
 
-        let clarified = session.record_clarified(&a_citizen(), check).unwrap();
+        let answer = session.judge(&a_citizen()).unwrap();
+        let clarified = session.record_clarified(&a_citizen(), &answer, check).unwrap();
         let record = session.queue().records().unwrap().pop().unwrap();
         let body = queue::unseal(&record, &enrolled.collect_secret).unwrap();
         assert!(
-            matches!(body, Body::Outcome { outcome: Outcome::Clarified, person: None, .. }),
+            matches!(
+                body,
+                Body::Outcome { outcome: Outcome::Clarified, person: None, notice, .. }
+                    if notice == wanted().id
+            ),
             "{body:?}"
         );
         assert_eq!(session.verify_queue().unwrap(), clarified);
@@ -799,7 +810,9 @@ mod tests {
             "{refused:?}"
         );
         let logged = log(&enrolled, &session).split_off(before as usize);
-        assert_eq!(logged, [(Event::NameSearch, Some(0)); 15]);
+        let mut expected = vec![(Event::NameSearch, Some(0)); 15];
+        expected.push((Event::PersonSearchRefused, Some(0)));
+        assert_eq!(logged, expected);
         // A search that cannot be logged is not answered.
         enrolled.clock.advance(std::time::Duration::from_secs(3_600));
         enrolled.key.fail_after(0);
@@ -808,7 +821,7 @@ mod tests {
         enrolled.key.recover();
         // A card is no search.
         session.judge(&a_citizen()).unwrap();
-        assert_eq!(session.queue().count().unwrap(), before + 15);
+        assert_eq!(session.queue().count().unwrap(), before + 16);
     }
 
     #[test]
@@ -907,8 +920,16 @@ mod tests {
         let signed = Signed::read(&mut reader).unwrap();
         let verified = snapshot::verify(signed, &session.trust().unwrap()).unwrap();
         let store = session.store_folder();
-        install::install(&verified, reader, &store, &mut session.state, NOW, |_| Proceed::Continue)
-            .unwrap();
+        install::install(
+            &verified,
+            reader,
+            &store,
+            &mut session.state,
+            Replaces::Older,
+            NOW,
+            |_| Proceed::Continue,
+        )
+        .unwrap();
         drop(session);
 
         let (device, mut session) = enrolled.unlock();
@@ -945,8 +966,9 @@ mod tests {
         drop(enrolled.unlock());
         std::fs::remove_file(enrolled.file("vault.fck")).unwrap();
         std::fs::remove_file(enrolled.file("state.db")).unwrap();
-        let (queue, opened) =
-            Queue::open(&enrolled.file("queue.db"), &queue_key(&*enrolled.key).unwrap()).unwrap();
+        let key = queue_key(&*enrolled.key).unwrap();
+        let head = crate::store::state::Head::default();
+        let (queue, opened) = Queue::open(&enrolled.file("queue.db"), &key, head).unwrap();
         assert_eq!(opened, Opened::Whole);
         assert_eq!(queue.verify(&enrolled.key.public_key()).unwrap(), 1);
     }
@@ -962,7 +984,42 @@ mod tests {
         let aside = enrolled.file("queue.db.damaged-1");
         assert_eq!(*session.queue_opened(), Opened::MovedAside(aside.clone()));
         assert_eq!(std::fs::read(aside).unwrap(), bytes);
-        assert_eq!(session.verify_queue().unwrap(), 1, "the unlocking, in the new one");
+        assert_eq!(session.verify_queue().unwrap(), 2, "the new beginning and the unlocking");
+        let numbers: Vec<u64> =
+            session.queue().headers(9).unwrap().iter().map(|header| header.sequence).collect();
+        assert_eq!(numbers, [3, 2], "after number 1, which is in the damaged one");
+    }
+
+    #[test]
+    fn a_damaged_list_is_said_and_the_same_package_mends_it() {
+        let enrolled = Enrolled::new();
+        let (mut device, mut session) = enrolled.unlock();
+        let package = enrolled.file("notices.fcsnap");
+        std::fs::write(&package, notices_package(1, &[wanted()])).unwrap();
+        device.install(&mut session, &package, |_| Proceed::Continue).unwrap();
+        assert_eq!(session.judge(&a_citizen()).unwrap().verdict, Verdict::Match);
+        drop(session);
+        let list = enrolled.file("store/notices-1-1.db");
+        let mut bytes = std::fs::read(&list).unwrap();
+        bytes[300] ^= 1;
+        std::fs::write(&list, bytes).unwrap();
+
+        let (mut device, mut session) = enrolled.unlock();
+        assert_eq!(session.lookup().faults(), [Dataset::Notices]);
+        assert_eq!(session.judge(&a_citizen()).unwrap().verdict, Verdict::NotChecked);
+        let newest = session.recent(2).unwrap();
+        let told = newest.iter().any(|line| line.kind == RecentKind::ListDamaged as u8);
+        assert!(told, "{newest:?}");
+        device.install(&mut session, &package, |_| Proceed::Continue).unwrap();
+        assert_eq!(session.judge(&a_citizen()).unwrap().verdict, Verdict::Match);
+        let again = device.install(&mut session, &package, |_| Proceed::Continue);
+        assert!(
+            matches!(
+                again,
+                Err(DeviceError::Install(InstallError::Refused(Refusal::NotNewer { .. })))
+            ),
+            "{again:?}"
+        );
     }
 
     #[test]
@@ -1012,6 +1069,6 @@ mod tests {
             assert_eq!(RecentKind::from_number(kind as u8), Some(kind));
         }
         assert_eq!(RecentKind::from_number(0), None);
-        assert_eq!(RecentKind::from_number(14), None);
+        assert_eq!(RecentKind::from_number(17), None);
     }
 }

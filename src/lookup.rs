@@ -310,16 +310,17 @@ mod tests {
     }
 
     fn ask(store: &mut Store, document: &Document) -> Result<Answers, LookupError> {
-        ask_at(store, document, now())
+        ask_at(store, document, boot(0))
     }
 
-    fn ask_at(
-        store: &mut Store,
-        document: &Document,
-        time: TrustedTime,
-    ) -> Result<Answers, LookupError> {
+    fn ask_at(store: &mut Store, document: &Document, boot: Boot) -> Result<Answers, LookupError> {
         let lookup = Lookup::open(&store.path(), &store.state).unwrap();
-        lookup.ask(document, time, &mut store.state)
+        lookup.ask(document, now(), boot, &mut store.state)
+    }
+
+    /// The boot of the device, so many seconds after its first look-up.
+    fn boot(seconds: u64) -> Boot {
+        Boot { id: [1; 16], since: Duration::from_secs(1_000 + seconds) }
     }
 
     /// The order numbers of the notices found for `document`.
@@ -460,8 +461,8 @@ mod tests {
         };
         assert_eq!(answers.list, expected);
         let later = TrustedTime::new(NOW.plus_seconds(100 * 3_600), NOW);
-        let answers = ask_at(&mut store, &a_citizen(), later).unwrap();
-        assert_eq!(answers.list.condition(), ListCondition::TooOld);
+        let lookup = Lookup::open(&store.path(), &store.state).unwrap();
+        assert_eq!(lookup.list_state(later).condition(), ListCondition::TooOld);
     }
 
     #[test]
@@ -525,22 +526,22 @@ mod tests {
     }
 
     #[test]
-    fn beyond_its_limit_the_register_is_silent_and_the_notices_still_answer() {
+    fn beyond_its_limit_the_register_gives_no_answer_and_the_notices_still_do() {
         for (document, limited) in
             [(typed_number(), Limited::TypedNumber), (a_citizen(), Limited::ScannedNumber)]
         {
             let mut store = with(&[wanted()], &[citizen_row()]);
             let lookup = Lookup::open(&store.path(), &store.state).unwrap();
             let mut ask =
-                |time: TrustedTime| lookup.ask(&document, time, &mut store.state).unwrap();
+                |boot: Boot| lookup.ask(&document, now(), boot, &mut store.state).unwrap();
             for _ in 0..limited.per_hour() {
-                assert!(matches!(ask(now()).register, RegisterAnswer::Row { .. }));
+                assert!(matches!(ask(boot(0)).register, RegisterAnswer::Row { .. }));
             }
-            let answers = ask(now());
-            assert_eq!(answers.register, RegisterAnswer::NotAsked, "{limited:?}");
+            let answers = ask(boot(3_599));
+            let used_up = RegisterAnswer::NoAnswer(NoAnswer::LimitReached);
+            assert_eq!(answers.register, used_up, "{limited:?}");
             assert_eq!(answers.notices.candidates(), [wanted()]);
-            let next_hour = NOW.plus_seconds(3_600);
-            let answers = ask(TrustedTime::new(NOW, next_hour));
+            let answers = ask(boot(3_600));
             assert!(matches!(answers.register, RegisterAnswer::Row { .. }), "{limited:?}");
         }
     }
@@ -548,20 +549,36 @@ mod tests {
     #[test]
     fn names_are_searched_fifteen_times_an_hour() {
         let mut store = with(&[wanted()], &[]);
-        let mut search = |time: DeviceTime| {
-            ask_at(&mut store, &typed_name(), TrustedTime::new(DeviceTime(0), time))
+        let mut search = |boot: Boot| {
+            ask_at(&mut store, &typed_name(), boot)
                 .map(|answers| answers.notices.candidates().len())
         };
         for _ in 0..15 {
-            assert_eq!(search(NOW).unwrap(), 1);
+            assert_eq!(search(boot(0)).unwrap(), 1);
         }
-        assert!(matches!(search(NOW), Err(LookupError::NoSearchLeft)));
-        for earlier in [-1, -3_600, -30 * 24 * 3_600] {
-            let refused = search(NOW.plus_seconds(earlier));
-            assert!(matches!(refused, Err(LookupError::NoSearchLeft)), "{earlier}");
+        assert!(matches!(search(boot(3_599)), Err(LookupError::NoSearchLeft)));
+        let restarted = Boot { id: [2; 16], since: Duration::ZERO };
+        assert!(matches!(search(restarted), Err(LookupError::NoSearchLeft)));
+        assert_eq!(search(boot(3_600)).unwrap(), 1);
+        let (left, renews_in) = left(&store.state, Limited::NameSearch, boot(3_700)).unwrap();
+        assert_eq!((left, renews_in), (14, Duration::from_secs(3_500)));
+    }
+
+    #[test]
+    fn a_number_beside_the_name_makes_it_no_less_a_name_search() {
+        let entry = TypedEntry {
+            number: "123456789".into(),
+            name: "Trần Thị Thử".into(),
+            birth: "17/09/1999".into(),
+            sex: None,
+        };
+        let dummy = typed::parse(&entry).unwrap();
+        let mut store = with(&[wanted()], &[]);
+        for _ in 0..15 {
+            ask(&mut store, &dummy).unwrap();
         }
-        assert_eq!(search(NOW.plus_seconds(3_600)).unwrap(), 1);
-        assert_eq!(left(&store.state, Limited::NameSearch, NOW.plus_seconds(3_600)).unwrap(), 14);
+        assert!(matches!(ask(&mut store, &dummy), Err(LookupError::NoSearchLeft)));
+        ask(&mut store, &a_citizen()).expect("scanning still works");
     }
 
     #[test]
@@ -570,11 +587,11 @@ mod tests {
         for document in [a_citizen(), typed_number(), bearer(personal(HIS_NUMBER))] {
             ask(&mut store, &document).unwrap();
         }
-        assert_eq!(left(&store.state, Limited::NameSearch, NOW).unwrap(), 15);
+        assert_eq!(left(&store.state, Limited::NameSearch, boot(0)).unwrap().0, 15);
         ask(&mut store, &typed_name()).unwrap();
-        assert_eq!(left(&store.state, Limited::NameSearch, NOW).unwrap(), 14);
-        assert_eq!(left(&store.state, Limited::TypedNumber, NOW).unwrap(), 59);
-        assert_eq!(left(&store.state, Limited::ScannedNumber, NOW).unwrap(), 238);
+        assert_eq!(left(&store.state, Limited::NameSearch, boot(0)).unwrap().0, 14);
+        assert_eq!(left(&store.state, Limited::TypedNumber, boot(0)).unwrap().0, 59);
+        assert_eq!(left(&store.state, Limited::ScannedNumber, boot(0)).unwrap().0, 238);
     }
 
     #[test]
@@ -615,13 +632,15 @@ mod tests {
         let store = with(&[wanted()], &[citizen_row()]);
         let break_it = |sql: &str| {
             store.state_connection().execute_batch(sql).unwrap();
-            Lookup::open(&store.path(), &store.state).map(drop)
+            Lookup::open(&store.path(), &store.state).unwrap()
         };
-        let refused = break_it("UPDATE active SET inner = x'00' WHERE dataset = 2");
-        assert!(matches!(refused, Err(StoreError::DamagedRow("register"))), "{refused:?}");
-        let refused = break_it("UPDATE active SET manifest = x'00' WHERE dataset = 1");
-        assert!(matches!(refused, Err(StoreError::DamagedRow("notices"))), "{refused:?}");
-        let refused = break_it("UPDATE active SET file = 'gone.db' WHERE dataset = 1");
-        assert!(matches!(refused, Err(StoreError::Missing("notices"))), "{refused:?}");
+        let lookup = break_it("UPDATE active SET inner = x'00' WHERE dataset = 2");
+        assert_eq!(lookup.faults(), [Dataset::Register]);
+        assert!(lookup.notices().is_some() && lookup.register().is_none());
+        let lookup = break_it("UPDATE active SET manifest = x'00' WHERE dataset = 1");
+        assert_eq!(lookup.faults(), [Dataset::Notices, Dataset::Register]);
+        let lookup = break_it("UPDATE active SET file = 'gone.db' WHERE dataset = 1");
+        assert_eq!(lookup.faults(), [Dataset::Notices, Dataset::Register]);
+        assert!(lookup.notices().is_none());
     }
 }

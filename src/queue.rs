@@ -131,7 +131,15 @@ impl Queue {
 
     fn open_whole(path: &Path, key: &SecretKey) -> Result<Queue, QueueError> {
         let connection = store::open(path, key, Kind::Queue, Access::ReadWrite)?;
+        store::keep_log(&connection, true)?;
         store::state::durable(&connection)?;
+        // Counting reads every page on which a record begins: behind a damaged one no record could
+        // be shown, sent, or in the worst case ever added.
+        connection
+            .query_row("SELECT count(*) FROM record", [], |row| row.get::<_, i64>(0))
+            .and_then(|_| connection.query_row("SELECT sequence, hash FROM chain", [], read_head))
+            .map_err(|error| store::unreadable(error, Kind::Queue))?;
+        store::keep_log(&connection, false)?;
         Ok(Queue { connection })
     }
 
@@ -400,7 +408,11 @@ mod tests {
         }
 
         fn open(&self) -> (Queue, Opened) {
-            Queue::open(&self.path(), &queue_key(&self.key).unwrap()).unwrap()
+            let key = queue_key(&self.key).unwrap();
+            if self.files().is_empty() {
+                return (Queue::create(&self.path(), &key).unwrap(), Opened::Whole);
+            }
+            Queue::open(&self.path(), &queue_key(&self.key).unwrap(), Head::default()).unwrap()
         }
 
         fn append(&self, queue: &mut Queue, body: &Body) -> u64 {
@@ -443,7 +455,7 @@ mod tests {
 
     #[track_caller]
     fn assert_broken(records: &[Record], key: &SimulatedDeviceKey, at: u64) {
-        let verified = verify_chain(records, &key.public_key());
+        let verified = verify_chain(records, Head::default(), &key.public_key());
         assert!(matches!(verified, Err(QueueError::Broken(found)) if found == at), "{verified:?}");
     }
 
@@ -616,7 +628,7 @@ mod tests {
             key.sign(&signing_bytes(Domain::Record, header)).unwrap()
         };
 
-        assert_eq!(verify_chain(&records, &device.key.public_key()).unwrap(), 5);
+        assert_eq!(verify_chain(&records, Head::default(), &device.key.public_key()).unwrap(), 5);
         let key = &device.key;
         assert_broken(&edited(&|records| records.swap(1, 2)), key, 2);
         assert_broken(&edited(&|records| drop(records.remove(2))), key, 3);
@@ -650,14 +662,17 @@ mod tests {
         let device = Device::new();
         let mut records = device.with_records(3).records().unwrap();
         records[1].sealed.clear();
-        assert_eq!(verify_chain(&records, &device.key.public_key()).unwrap(), 3);
+        assert_eq!(verify_chain(&records, Head::default(), &device.key.public_key()).unwrap(), 3);
     }
 
     #[test]
     fn a_missing_end_is_for_headquarters_to_notice() {
         let device = Device::new();
         let records = device.with_records(3).records().unwrap();
-        assert_eq!(verify_chain(&records[..2], &device.key.public_key()).unwrap(), 2);
+        assert_eq!(
+            verify_chain(&records[..2], Head::default(), &device.key.public_key()).unwrap(),
+            2
+        );
     }
 
     #[test]
@@ -740,6 +755,45 @@ mod tests {
     }
 
     #[test]
+    fn a_queue_begun_anew_goes_on_with_the_numbers_and_the_chain() {
+        let device = Device::new();
+        let queue = device.with_records(5);
+        let head = queue.head().unwrap();
+        assert_eq!(head.sequence, 5);
+        let lost = queue.records().unwrap();
+        drop(queue);
+        std::fs::remove_file(device.path()).unwrap();
+
+        let key = queue_key(&device.key).unwrap();
+        let (mut queue, opened) = Queue::open(&device.path(), &key, head).unwrap();
+        assert_eq!(opened, Opened::Missing);
+        assert_eq!(device.append(&mut queue, &cleared()), 6);
+        assert_eq!(queue.count().unwrap(), 1);
+        assert_eq!(queue.verify(&device.key.public_key()).unwrap(), 1);
+        // Whoever holds the lost records sees one chain.
+        let whole = [lost, queue.records().unwrap()].concat();
+        let verified = verify_chain(&whole, Head::default(), &device.key.public_key());
+        assert_eq!(verified.unwrap(), 6);
+    }
+
+    #[test]
+    fn an_earlier_copy_of_the_queue_is_moved_aside() {
+        let device = Device::new();
+        drop(device.with_records(2));
+        let earlier = std::fs::read(device.path()).unwrap();
+        let (mut queue, _) = device.open();
+        device.append(&mut queue, &cleared());
+        let head = queue.head().unwrap();
+        drop(queue);
+        std::fs::write(device.path(), earlier).unwrap();
+
+        let key = queue_key(&device.key).unwrap();
+        let (mut queue, opened) = Queue::open(&device.path(), &key, head).unwrap();
+        assert!(matches!(opened, Opened::MovedAside(_)), "{opened:?}");
+        assert_eq!(device.append(&mut queue, &cleared()), 4, "number 3 is not used twice");
+    }
+
+    #[test]
     fn a_file_that_was_begun_and_not_finished_is_moved_aside_too() {
         let device = Device::new();
         std::fs::write(device.path(), b"").unwrap();
@@ -755,7 +809,9 @@ mod tests {
         drop(queue);
         let (holder, _) = device.open();
         holder.connection.execute_batch("PRAGMA journal_mode = DELETE; BEGIN EXCLUSIVE").unwrap();
-        let refused = Queue::open(&device.path(), &queue_key(&device.key).unwrap()).map(drop);
+        let refused =
+            Queue::open(&device.path(), &queue_key(&device.key).unwrap(), Head::default())
+                .map(drop);
         assert!(matches!(refused, Err(QueueError::Store(StoreError::Busy))), "{refused:?}");
         holder.connection.execute_batch("COMMIT").unwrap();
         drop(holder);
@@ -777,7 +833,8 @@ mod tests {
             let folder = tempfile::tempdir().unwrap();
             let path = folder.path().join("queue.db");
             std::fs::write(&path, &damaged).unwrap();
-            let (mut queue, opened) = Queue::open(&path, &queue_key(&device.key).unwrap()).unwrap();
+            let (mut queue, opened) =
+                Queue::open(&path, &queue_key(&device.key).unwrap(), Head::default()).unwrap();
             let Opened::MovedAside(aside) = opened else { panic!("page {page}") };
             assert_eq!(std::fs::read(aside).unwrap(), damaged, "page {page}");
             assert_eq!(device.append(&mut queue, &cleared()), 1, "page {page}");

@@ -1096,6 +1096,7 @@ mod tests {
                 device,
                 session: Some(session),
                 shown: None,
+                scan_reason: CheckReason::DocumentCheck,
                 camera: Arc::clone(&camera),
                 emit: Arc::new(move |event| told.send(event).unwrap_or_default()),
             };
@@ -1267,6 +1268,7 @@ mod tests {
             device,
             session: Some(session),
             shown: None,
+            scan_reason: CheckReason::DocumentCheck,
             camera: Arc::clone(&camera),
             emit: Arc::new(move |event| told.send(event).unwrap_or_default()),
         };

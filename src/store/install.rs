@@ -10,7 +10,7 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use rusqlite::Connection;
-use sync_format::v1::package::Dataset;
+use sync_format::v1::package::{Dataset, SnapshotVersion};
 
 use super::state::{Active, State};
 use super::{Access, Kind, StoreError, companions};
@@ -56,6 +56,25 @@ pub enum Proceed {
     Stop,
 }
 
+/// What a new snapshot may take the place of.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Replaces {
+    /// An older one.
+    Older,
+    /// An older one, or the same version, whose file is damaged.
+    Damaged,
+}
+
+impl Replaces {
+    /// Whether `version` may be installed over the `floor`.
+    pub(super) fn permits(self, version: SnapshotVersion, floor: SnapshotVersion) -> bool {
+        match self {
+            Replaces::Older => version > floor,
+            Replaces::Damaged => version >= floor,
+        }
+    }
+}
+
 /// Installs a verified snapshot, whose chunks `reader` stands at, into the folder `store`.
 ///
 /// Returns what answers now. The caller raises the floor in the vault afterwards: the state
@@ -65,6 +84,7 @@ pub fn install(
     mut reader: impl Read,
     store: &Path,
     state: &mut State,
+    replaces: Replaces,
     now: DeviceTime,
     mut progress: impl FnMut(Progress) -> Proceed,
 ) -> Result<Active, InstallError> {
@@ -78,7 +98,7 @@ pub fn install(
     let version = snapshot.manifest.version;
     let _lock = lock(store)?;
     // Since it was verified, another program may have installed it: its file is not written over.
-    if state.floor(dataset)?.is_some_and(|floor| version <= floor) {
+    if state.floor(dataset)?.is_some_and(|floor| !replaces.permits(version, floor)) {
         return Err(StoreError::Overtaken.into());
     }
     sweep(store, state)?;
@@ -122,7 +142,8 @@ pub fn install(
         inner: snapshot.inner_bytes().to_vec(),
         installed_at: now,
     };
-    let before = state.switch(dataset, &active, DeviceTime(snapshot.manifest.created))?;
+    let signed_at = DeviceTime(snapshot.manifest.created);
+    let before = state.switch(dataset, &active, replaces, signed_at)?;
     built.keep();
     if let Some(before) = before.filter(|before| *before != active.file) {
         // Its key went with the row that named it; the file itself is best removed, but need not be.
@@ -250,7 +271,7 @@ mod tests {
         let installed = store.install(&notices_package(3, &[wanted()])).unwrap();
         assert_eq!((installed.version, installed.installed_at), (version(3), NOW));
         assert_answers(&store, 3);
-        let found = notices(&store).find([HIS_NUMBER], []).unwrap();
+        let found = notices(&store).find([HIS_NUMBER], []).unwrap().notices;
         assert_eq!(found, [wanted()]);
 
         let installed = store.install(&register_package(5, &[citizen_row()])).unwrap();
@@ -360,7 +381,7 @@ mod tests {
         let (verified, rest) = open(&package, &trust).unwrap();
         let mut seen = Vec::new();
         let path = store.path();
-        install(&verified, rest, &path, &mut store.state, NOW, |progress| {
+        install(&verified, rest, &path, &mut store.state, Replaces::Older, NOW, |progress| {
             seen.push((progress.rows, progress.of_rows));
             Proceed::Continue
         })
@@ -381,9 +402,17 @@ mod tests {
             let trust = store.trust();
             let (verified, rest) = open(&package, &trust).unwrap();
             let path = store.path();
-            let stopped = install(&verified, rest, &path, &mut store.state, NOW, |progress| {
-                if progress.rows == stop_at { Proceed::Stop } else { Proceed::Continue }
-            });
+            let stopped = install(
+                &verified,
+                rest,
+                &path,
+                &mut store.state,
+                Replaces::Older,
+                NOW,
+                |progress| {
+                    if progress.rows == stop_at { Proceed::Stop } else { Proceed::Continue }
+                },
+            );
             assert!(matches!(stopped, Err(InstallError::Stopped)), "{stopped:?}");
             assert_eq!(store.files(), ["notices-1-1.db"]);
             assert_eq!(store.state.floor(Dataset::Notices).unwrap(), Some(version(1)));
@@ -565,10 +594,10 @@ mod tests {
         let notices = notices(&store);
         assert_eq!(notices.count().unwrap(), 3_000);
         for row in rows.iter().step_by(97) {
-            let found = notices.find([row.numbers[0].text.as_str()], []).unwrap();
+            let found = notices.find([row.numbers[0].text.as_str()], []).unwrap().notices;
             assert_eq!(found, std::slice::from_ref(row));
         }
-        let shared = notices.find([], [("NGUYEN VAN A", birth((1988, 3, 2)))]).unwrap();
+        let shared = notices.find([], [("NGUYEN VAN A", birth((1988, 3, 2)))]).unwrap().notices;
         assert_eq!(shared.len(), crate::store::notices::MAX_CANDIDATES);
     }
 }

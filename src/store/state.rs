@@ -6,6 +6,7 @@ use std::time::Duration;
 use rusqlite::{Connection, OptionalExtension as _, params};
 use sync_format::v1::package::{Dataset, Purpose, SnapshotVersion};
 
+use super::install::Replaces;
 use super::{Access, Kind, StoreError};
 use crate::clock::{Boot, DeviceTime};
 use crate::keys::SecretKey;
@@ -174,20 +175,7 @@ impl State {
 
     /// Returns the highest version of `dataset` that was ever installed.
     pub fn floor(&self, dataset: Dataset) -> Result<Option<SnapshotVersion>, StoreError> {
-        let floor = self
-            .connection
-            .query_row(
-                "SELECT epoch, version FROM floor WHERE dataset = ?",
-                params![dataset.number()],
-                |row| {
-                    Ok(SnapshotVersion {
-                        epoch: row.get(0)?,
-                        version: row.get::<_, i64>(1)?.cast_unsigned(),
-                    })
-                },
-            )
-            .optional()?;
-        Ok(floor)
+        floor_in(&self.connection, dataset)
     }
 
     /// Returns the newest signed time that this device has seen.
@@ -207,6 +195,7 @@ impl State {
         &mut self,
         dataset: Dataset,
         next: &Active,
+        replaces: Replaces,
         signed_at: DeviceTime,
     ) -> Result<Option<String>, StoreError> {
         let transaction =
@@ -231,15 +220,14 @@ impl State {
                 next.installed_at.0
             ],
         )?;
-        let raised = transaction.execute(
-            "INSERT INTO floor VALUES (?, ?, ?)
-             ON CONFLICT DO UPDATE SET epoch = excluded.epoch, version = excluded.version
-             WHERE (excluded.epoch, excluded.version) > (epoch, version)",
-            params![dataset.number(), next.version.epoch, next.version.version.cast_signed()],
-        )?;
-        if raised == 0 {
+        let floor = floor_in(&transaction, dataset)?;
+        if floor.is_some_and(|floor| !replaces.permits(next.version, floor)) {
             return Err(StoreError::Overtaken);
         }
+        transaction.execute(
+            "INSERT OR REPLACE INTO floor VALUES (?, ?, ?)",
+            params![dataset.number(), next.version.epoch, next.version.version.cast_signed()],
+        )?;
         transaction
             .execute("UPDATE time_floor SET seconds = max(seconds, ?)", params![signed_at.0])?;
         transaction.commit()?;
@@ -390,6 +378,25 @@ impl State {
     }
 }
 
+fn floor_in(
+    connection: &Connection,
+    dataset: Dataset,
+) -> Result<Option<SnapshotVersion>, StoreError> {
+    let floor = connection
+        .query_row(
+            "SELECT epoch, version FROM floor WHERE dataset = ?",
+            params![dataset.number()],
+            |row| {
+                Ok(SnapshotVersion {
+                    epoch: row.get(0)?,
+                    version: row.get::<_, i64>(1)?.cast_unsigned(),
+                })
+            },
+        )
+        .optional()?;
+    Ok(floor)
+}
+
 /// The hour in which uses of a limited thing are counted.
 struct Window {
     /// Its beginning, seconds since boot.
@@ -415,16 +422,21 @@ mod tests {
     const HOUR: u32 = 500_000;
     const KIND: u8 = 1;
 
-    /// Uses as much as is left in `hour` of a limit of five, and says how much that was.
-    fn use_up(state: &mut State, hour: u32) -> u32 {
-        (0..20).map(|_| u32::from(state.use_allowance(KIND, hour, 5).unwrap())).sum()
+    fn boot(id: u8, seconds: u64) -> Boot {
+        Boot { id: [id; 16], since: Duration::from_secs(seconds) }
+    }
+
+    /// Uses as much as is left of a limit of five, and says how much that was.
+    fn use_up(state: &mut State, boot: Boot) -> u32 {
+        (0..20).map(|_| u32::from(state.use_allowance(KIND, boot, 5).unwrap())).sum()
     }
 
     #[test]
     fn what_enrolment_gave_comes_back() {
         let store = Store::new();
         assert_eq!(store.state.enrolment().unwrap(), enrolment());
-        assert_eq!(store.state.time_floor().unwrap(), enrolment().enrolled_at);
+        // An unsigned clock raises no floor.
+        assert_eq!(store.state.time_floor().unwrap(), DeviceTime(EARLIEST_SECONDS));
         assert!(store.state.active(Dataset::Notices).unwrap().is_none());
         assert_eq!(store.state.floor(Dataset::Notices).unwrap(), None);
     }
@@ -432,56 +444,34 @@ mod tests {
     #[test]
     fn a_limit_holds_for_an_hour_and_each_kind_by_itself() {
         let mut store = Store::new();
-        assert_eq!(use_up(&mut store.state, HOUR), 5);
-        assert_eq!(use_up(&mut store.state, HOUR), 0);
-        assert!(store.state.use_allowance(KIND + 1, HOUR, 5).unwrap());
-        assert_eq!(store.state.used(KIND, HOUR).unwrap(), 5);
-        assert_eq!(use_up(&mut store.state, HOUR + 1), 5);
+        assert_eq!(use_up(&mut store.state, boot(1, 100)), 5);
+        assert_eq!(use_up(&mut store.state, boot(1, 3_699)), 0);
+        assert!(store.state.use_allowance(KIND + 1, boot(1, 100), 5).unwrap());
+        let left_of_the_hour = Duration::from_secs(2_700);
+        assert_eq!(store.state.used(KIND, boot(1, 1_000)).unwrap(), (5, left_of_the_hour));
+        assert_eq!(use_up(&mut store.state, boot(1, 3_700)), 5);
     }
 
     #[test]
-    fn a_clock_set_back_gives_no_fresh_allowance() {
+    fn restarting_gives_no_fresh_allowance() {
         let mut store = Store::new();
-        assert_eq!(use_up(&mut store.state, HOUR), 5);
-        for earlier in [HOUR - 1, HOUR - 24, 0] {
-            assert_eq!(use_up(&mut store.state, earlier), 0, "{earlier}");
+        assert_eq!(use_up(&mut store.state, boot(1, 3_000)), 5);
+        for restart in 2..6 {
+            assert_eq!(use_up(&mut store.state, boot(restart, 10)), 0, "{restart}");
         }
-        assert_eq!(use_up(&mut store.state, HOUR), 0);
+        // Nothing was used in the last boots, so the hour is counted from the one that asks.
+        assert_eq!(store.state.used(KIND, boot(9, 0)).unwrap().0, 5);
     }
 
     #[test]
-    fn a_clock_set_back_and_forth_gives_no_fresh_allowance() {
+    fn a_restart_ends_its_hour_too() {
         let mut store = Store::new();
         for _ in 0..4 {
-            assert!(store.state.use_allowance(KIND, HOUR, 5).unwrap());
+            assert!(store.state.use_allowance(KIND, boot(1, 3_000), 5).unwrap());
         }
-        assert_eq!(use_up(&mut store.state, HOUR - 1), 1);
-        assert_eq!(use_up(&mut store.state, HOUR), 1, "one of five was left in this hour");
-        assert_eq!(use_up(&mut store.state, HOUR - 1), 0);
-        assert_eq!(use_up(&mut store.state, HOUR), 0);
-    }
-
-    #[test]
-    fn hours_gone_by_are_forgotten() {
-        let mut store = Store::new();
-        for hour in 0..10 {
-            use_up(&mut store.state, HOUR + hour);
-        }
-        let rows: u32 = store
-            .state_connection()
-            .query_row("SELECT count(*) FROM allowance", [], |row| row.get(0))
-            .unwrap();
-        assert_eq!(rows, 1);
-    }
-
-    #[test]
-    fn what_was_used_outlives_the_program() {
-        let mut store = Store::new();
-        use_up(&mut store.state, HOUR);
-        let Store { folder, state } = store;
-        drop(state);
-        let mut state = State::open(&folder.path().join("state.db"), &key()).unwrap();
-        assert_eq!(use_up(&mut state, HOUR), 0);
+        assert_eq!(use_up(&mut store.state, boot(2, 60)), 1);
+        assert_eq!(use_up(&mut store.state, boot(2, 3_659)), 0);
+        assert_eq!(use_up(&mut store.state, boot(2, 3_660)), 5);
     }
 
     #[test]
@@ -489,14 +479,15 @@ mod tests {
         let mut store = Store::new();
         let line = |sequence, hour| Recent { sequence, kind: 2, hour, notice: None, outcome: None };
         for (sequence, hour) in [(1, HOUR), (2, HOUR + 1), (3, HOUR + 48)] {
-            store.state.remember(&line(sequence, hour), 48).unwrap();
+            store.state.remember(&line(sequence, hour), Head::default(), 48).unwrap();
         }
         let numbers = |state: &State, most| -> Vec<u64> {
             state.recent(most).unwrap().iter().map(|recent| recent.sequence).collect()
         };
         assert_eq!(numbers(&store.state, 9), [3, 2, 1]);
         assert_eq!(numbers(&store.state, 2), [3, 2]);
-        store.state.remember(&line(4, HOUR + 49), 48).unwrap();
+        store.state.remember(&line(4, HOUR + 49), Head { sequence: 4, hash: [4; 32] }, 48).unwrap();
+        assert_eq!(store.state.queue_head().unwrap().sequence, 4);
         assert_eq!(numbers(&store.state, 9), [4, 3, 2]);
 
         store.state.note_outcome(3, 1).unwrap();
@@ -517,7 +508,12 @@ mod tests {
             installed_at: NOW,
         };
         let switch = |state: &mut State, number| {
-            state.switch(Dataset::Notices, &active(number), NOW.plus_seconds(number as i64))
+            state.switch(
+                Dataset::Notices,
+                &active(number),
+                Replaces::Older,
+                NOW.plus_seconds(number as i64),
+            )
         };
         assert_eq!(switch(&mut store.state, 3).unwrap(), None);
         for older in [2, 3] {
@@ -530,7 +526,7 @@ mod tests {
         assert_eq!(store.state.floor(Dataset::Notices).unwrap(), Some(version(4)));
         assert_eq!(store.state.time_floor().unwrap(), NOW.plus_seconds(4));
         let newer_epoch = Active { version: SnapshotVersion { epoch: 2, version: 1 }, ..active(1) };
-        store.state.switch(Dataset::Notices, &newer_epoch, NOW).unwrap();
+        store.state.switch(Dataset::Notices, &newer_epoch, Replaces::Older, NOW).unwrap();
         assert_eq!(store.state.floor(Dataset::Notices).unwrap(), Some(newer_epoch.version));
     }
 

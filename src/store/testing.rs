@@ -7,7 +7,7 @@ use rusqlite::Connection;
 use rusqlite::types::ValueRef;
 use sync_format::v1::package::{Dataset, Purpose, sha256};
 
-use super::install::{InstallError, Proceed, install};
+use super::install::{InstallError, Proceed, Replaces, install};
 use super::state::{Active, Enrolment, State};
 use super::{Access, Kind, open};
 use crate::keys::SecretKey;
@@ -53,7 +53,9 @@ impl Store {
     ) -> Result<Active, InstallError> {
         let (verified, rest) = crate::snapshot::testing::open(package, trust)?;
         let path = self.path();
-        install(&verified, rest, &path, &mut self.state, NOW, |_| Proceed::Continue)
+        install(&verified, rest, &path, &mut self.state, Replaces::Older, NOW, |_| {
+            Proceed::Continue
+        })
     }
 
     /// Another connection to the state database, as another program has it.
