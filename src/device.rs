@@ -7,6 +7,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use sync_format::v1::notice::Notice;
 use sync_format::v1::package::{Dataset, SnapshotVersion};
 use sync_format::v1::record::{Body, CheckReason, Event, Outcome, OutcomeWhy};
 
@@ -387,14 +388,44 @@ impl Session {
         document: &Document,
         conclusion: Conclusion,
     ) -> Result<u64, DeviceError> {
-        let body = encounter::outcome(conclusion, document);
-        let sequence = self.append(Event::Outcome, &body)?;
+        self.append_outcome(&encounter::outcome(conclusion, document), conclusion)
+    }
+
+    fn append_outcome(&mut self, body: &Body, conclusion: Conclusion) -> Result<u64, DeviceError> {
+        let sequence = self.append(Event::Outcome, body)?;
         let outcome = conclusion.outcome.number();
         let noted = self.state.note_outcome(conclusion.check, outcome);
         warn_of_line(noted);
         let notice = (conclusion.notice != 0).then_some(conclusion.notice);
         self.remember(sequence, RecentKind::Outcome, notice, Some(outcome));
         Ok(sequence)
+    }
+
+    /// Returns the newest match that has no outcome: the check's number, and the notice where the
+    /// list still holds it.
+    pub fn newest_unrecorded(&self) -> Result<Option<(u64, Notice)>, DeviceError> {
+        let newest = self.state.newest_without_outcome(RecentKind::Match as u8)?;
+        let (Some((check, notice)), Some(notices)) = (newest, self.lookup.notices()) else {
+            return Ok(None);
+        };
+        Ok(notices.get(notice)?.map(|notice| (check, notice)))
+    }
+
+    /// Appends the outcome of an earlier match, of whose person nothing is left: whoever was met
+    /// cannot be confirmed any more.
+    pub fn record_earlier(
+        &mut self,
+        check: u64,
+        notice: u64,
+        outcome: Outcome,
+        why: OutcomeWhy,
+    ) -> Result<u64, DeviceError> {
+        let outcome = match outcome {
+            Outcome::Confirmed => Outcome::CouldNotTell,
+            outcome => outcome,
+        };
+        let body = Body::Outcome { check, notice, outcome, why, person: None };
+        self.append_outcome(&body, Conclusion { check, notice, outcome, why })
     }
 
     /// Closes a referral as settled on the spot; it keeps no name, like a clear check, but names the
@@ -415,11 +446,7 @@ impl Session {
     }
 
     /// Gives the whole notice for the second step, and notes in the log that it was opened.
-    pub fn open_notice(
-        &mut self,
-        id: u64,
-        reason: u32,
-    ) -> Result<Option<sync_format::v1::notice::Notice>, DeviceError> {
+    pub fn open_notice(&mut self, id: u64, reason: u32) -> Result<Option<Notice>, DeviceError> {
         let notice = match self.lookup.notices() {
             None => None,
             Some(notices) => notices.get(id)?,

@@ -108,15 +108,18 @@ impl Queue {
             return Ok((Queue::begin(path, key, head)?, Opened::Missing));
         }
         match Queue::open_whole(path, key) {
-            Ok(queue) if queue.head()?.sequence >= head.sequence => Ok((queue, Opened::Whole)),
-            Ok(_) | Err(QueueError::Store(StoreError::Unreadable(_) | StoreError::Foreign(_))) => {
-                let aside = free_name(path);
-                move_companions_aside(path, &aside)?;
-                std::fs::rename(path, &aside).map_err(StoreError::from)?;
-                Ok((Queue::begin(path, key, head)?, Opened::MovedAside(aside)))
+            Ok(queue) if queue.head()?.sequence >= head.sequence => {
+                return Ok((queue, Opened::Whole));
             }
-            Err(error) => Err(error),
+            // Closed before its files are moved, so that it never closes over those of the new one.
+            Ok(earlier) => drop(earlier),
+            Err(QueueError::Store(StoreError::Unreadable(_) | StoreError::Foreign(_))) => {}
+            Err(error) => return Err(error),
         }
+        let aside = free_name(path);
+        move_companions_aside(path, &aside)?;
+        std::fs::rename(path, &aside).map_err(StoreError::from)?;
+        Ok((Queue::begin(path, key, head)?, Opened::MovedAside(aside)))
     }
 
     fn begin(path: &Path, key: &SecretKey, head: Head) -> Result<Queue, QueueError> {
@@ -137,7 +140,7 @@ impl Queue {
         // be shown, sent, or in the worst case ever added.
         connection
             .query_row("SELECT count(*) FROM record", [], |row| row.get::<_, i64>(0))
-            .and_then(|_| connection.query_row("SELECT sequence, hash FROM chain", [], read_head))
+            .and_then(|_| start_of(&connection))
             .map_err(|error| store::unreadable(error, Kind::Queue))?;
         store::keep_log(&connection, false)?;
         Ok(Queue { connection })
@@ -150,7 +153,7 @@ impl Queue {
 
     /// Returns the record before the first one here.
     fn start(&self) -> Result<Head, QueueError> {
-        Ok(self.connection.query_row("SELECT sequence, hash FROM chain", [], read_head)?)
+        Ok(start_of(&self.connection)?)
     }
 
     /// Appends a record and returns its number, after it was committed.
@@ -330,8 +333,16 @@ fn head_of(connection: &Connection) -> Result<Head, QueueError> {
         .optional()?;
     match newest {
         Some(head) => Ok(head),
-        None => Ok(connection.query_row("SELECT sequence, hash FROM chain", [], read_head)?),
+        None => Ok(start_of(connection)?),
     }
+}
+
+/// Returns the record before the first one here. Without a line about it the power failed when the
+/// queue was begun, and nothing stands in it.
+fn start_of(connection: &Connection) -> rusqlite::Result<Head> {
+    let start =
+        connection.query_row("SELECT sequence, hash FROM chain", [], read_head).optional()?;
+    Ok(start.unwrap_or_default())
 }
 
 fn read_head(row: &rusqlite::Row<'_>) -> rusqlite::Result<Head> {
@@ -654,6 +665,14 @@ mod tests {
             records[2].signature = resigned;
         });
         assert_broken(&replaced, key, 4);
+        // A number left out by the device itself.
+        let skipped = rewritten(4, &|header| header.sequence += 1);
+        let resigned = signed_by(key, &skipped);
+        let with_a_gap = edited(&|records| {
+            records[4].header = skipped.clone();
+            records[4].signature = resigned;
+        });
+        assert_broken(&with_a_gap, key, 5);
         assert_broken(&edited(&|records| records[4].header.push(0)), key, 5);
     }
 
@@ -774,6 +793,25 @@ mod tests {
         let whole = [lost, queue.records().unwrap()].concat();
         let verified = verify_chain(&whole, Head::default(), &device.key.public_key());
         assert_eq!(verified.unwrap(), 6);
+    }
+
+    #[test]
+    fn a_queue_whose_beginning_never_reached_the_disk_is_begun_again() {
+        let device = Device::new();
+        let (queue, _) = device.open();
+        queue.connection.execute_batch("DELETE FROM chain").unwrap();
+        drop(queue);
+        let key = queue_key(&device.key).unwrap();
+        let (mut queue, opened) = Queue::open(&device.path(), &key, Head::default()).unwrap();
+        assert_eq!((device.append(&mut queue, &cleared()), opened), (1, Opened::Whole));
+        assert_eq!(queue.verify(&device.key.public_key()).unwrap(), 1);
+        drop(queue);
+        // On a device that has written more, it goes on from there.
+        let head = Head { sequence: 7, hash: [5; 32] };
+        let (mut queue, opened) = Queue::open(&device.path(), &key, head).unwrap();
+        assert!(matches!(opened, Opened::MovedAside(_)), "{opened:?}");
+        assert_eq!(device.append(&mut queue, &cleared()), 8);
+        assert_eq!(queue.verify(&device.key.public_key()).unwrap(), 1);
     }
 
     #[test]

@@ -110,6 +110,10 @@ impl View {
 
     /// Shows one event. Never waits.
     pub fn apply(self: &Rc<View>, event: Event) {
+        // What was under way when the device was locked is about a person, and comes too late.
+        if !self.state.borrow().open && event.is_of_a_session() {
+            return;
+        }
         match event {
             Event::Attempts(attempts, label) => {
                 self.global::<ui::Unlock>().set_device(label.into());
@@ -137,10 +141,11 @@ impl View {
             Event::TypedRefused(problems) => entry::show_problems(self, &problems),
             Event::NoSearchLeft => entry::show_no_search_left(self),
             Event::Answered(checked) => verdict::show(self, *checked),
-            Event::CheckSaved { .. } => self.ask(Request::Home),
+            Event::CheckSaved { .. } => verdict::show_saved(self),
             Event::Saved { sequence } => outcome::show_saved(self, sequence),
             Event::NotSaved { code } => outcome::show_not_saved(self, code),
             Event::Notice(notice) => verdict::show_notice(self, &notice),
+            Event::Unrecorded(unrecorded) => outcome::start_earlier(self, unrecorded),
             Event::Home(home) => home::show(self, &home),
             Event::Queue(rows, count) => queue::show(self, &rows, count),
             Event::Lists(lists) => list::show(self, &lists),
@@ -158,7 +163,9 @@ impl View {
         let (idle, verdict_is_old) = {
             let state = self.state.borrow();
             let untouched = self.clock.boot().since.saturating_sub(state.last_touch);
-            (state.open && untouched >= state.auto_lock, untouched >= VERDICT_STAYS)
+            // A match stays until its outcome is recorded: somebody may be on the radio about it.
+            let stays = self.global::<ui::VerdictView>().get_asks_before_close();
+            (state.open && untouched >= state.auto_lock, untouched >= VERDICT_STAYS && !stays)
         };
         if idle {
             self.lock();
@@ -232,6 +239,10 @@ fn connect_app(view: &Rc<View>) {
     app.on_lock(callback(view, View::lock));
     app.on_touched(callback(view, View::touch));
     app.on_back(callback(view, |view| {
+        // Nothing lies behind the lock.
+        if !view.state.borrow().open {
+            return;
+        }
         let to = match view.screen() {
             ui::Screen::Outcome => ui::Screen::Verdict,
             ui::Screen::About => ui::Screen::Settings,
@@ -245,7 +256,10 @@ fn connect_app(view: &Rc<View>) {
         if let Some(view) = weak.upgrade()
             && view.state.borrow().open
         {
-            view.go(screen);
+            match screen {
+                ui::Screen::Scan => scan::start_unless_asked(&view),
+                _ => view.go(screen),
+            }
         }
     });
 }

@@ -13,7 +13,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use sync_format::v1::notice::Notice;
+use sync_format::v1::notice::{Category, Notice};
 use sync_format::v1::record::{CheckReason, Outcome, OutcomeWhy};
 
 use crate::camera::decode::{self, Hint};
@@ -84,6 +84,19 @@ pub enum Request {
     },
     /// Close the referral on the screen as settled.
     Clarify,
+    /// The person's answer to the question does not fit: record that nothing could be told.
+    AnswerDiffers,
+    /// Show the newest match that has no outcome.
+    OpenUnrecorded,
+    /// Record the outcome of an earlier match.
+    RecordEarlier {
+        /// Which.
+        earlier: Unrecorded,
+        /// What was concluded; never that the right person was met.
+        outcome: Outcome,
+        /// Why.
+        why: OutcomeWhy,
+    },
     /// Try again to record the check on the screen.
     RecordCheck,
     /// Open a notice for the second step.
@@ -156,6 +169,8 @@ pub enum Event {
     },
     /// A notice for the second step.
     Notice(Box<Notice>),
+    /// The newest match that has no outcome.
+    Unrecorded(Unrecorded),
     /// What home shows.
     Home(Home),
     /// What the queue shows.
@@ -167,6 +182,31 @@ pub enum Event {
         /// A short name of it.
         code: &'static str,
     },
+}
+
+impl Event {
+    /// Whether the event belongs to an unlocked device.
+    pub fn is_of_a_session(&self) -> bool {
+        !matches!(
+            self,
+            Event::Attempts(..)
+                | Event::Unlocked(_)
+                | Event::UnlockRefused(_)
+                | Event::Locked
+                | Event::Failed { .. }
+        )
+    }
+}
+
+/// A match of an earlier check that has no outcome; nothing of the person is left of it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Unrecorded {
+    /// Number of the check's record.
+    pub check: u64,
+    /// The notice that it named.
+    pub notice: u64,
+    /// Category of that notice.
+    pub category: Category,
 }
 
 /// Whether a frame is from a camera.
@@ -240,7 +280,7 @@ pub struct InstalledList {
     /// Regions by the first three digits; empty means the whole country.
     pub regions: Vec<u16>,
     /// Notices by category.
-    pub counts: Vec<(sync_format::v1::notice::Category, u32)>,
+    pub counts: Vec<(Category, u32)>,
 }
 
 /// The running threads; dropping it ends them.
@@ -544,6 +584,24 @@ impl Desk {
                 self.record_outcome(notice, outcome, why);
             }
             Request::Clarify => self.clarify(),
+            Request::AnswerDiffers => self.record_differing_answer(),
+            Request::OpenUnrecorded => {
+                if let Some(session) = &self.session
+                    && let Some((check, notice)) = session.newest_unrecorded()?
+                {
+                    let category = notice.category;
+                    let unrecorded = Unrecorded { check, notice: notice.id, category };
+                    (self.emit)(Event::Unrecorded(unrecorded));
+                }
+            }
+            Request::RecordEarlier { earlier, outcome, why } => {
+                if let Some(session) = &mut self.session {
+                    match session.record_earlier(earlier.check, earlier.notice, outcome, why) {
+                        Ok(sequence) => (self.emit)(Event::Saved { sequence }),
+                        Err(error) => (self.emit)(Event::NotSaved { code: code_of(&error) }),
+                    }
+                }
+            }
             Request::RecordCheck => self.record_check(),
             Request::OpenNotice { id, reason } => {
                 if let Some(session) = &mut self.session
@@ -713,6 +771,18 @@ impl Desk {
     fn clarify(&mut self) {
         self.conclude(|session, shown, check| {
             session.record_clarified(&shown.document, &shown.answer, check).map(Some)
+        });
+    }
+
+    fn record_differing_answer(&mut self) {
+        self.conclude(|session, shown, check| {
+            let conclusion = Conclusion {
+                check,
+                notice: shown.answer.leading_basis().map_or(0, |basis| basis.notice),
+                outcome: Outcome::CouldNotTell,
+                why: OutcomeWhy::PersonAnswered,
+            };
+            session.record_outcome(&shown.document, conclusion).map(Some)
         });
     }
 

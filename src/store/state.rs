@@ -362,6 +362,24 @@ impl State {
         )?)
     }
 
+    /// Returns the newest line of this kind that has no outcome and names a notice.
+    pub fn newest_without_outcome(&self, kind: u8) -> Result<Option<(u64, u64)>, StoreError> {
+        let newest = self
+            .connection
+            .query_row(
+                "SELECT sequence, notice FROM recent
+                 WHERE kind = ? AND outcome IS NULL AND notice IS NOT NULL
+                 ORDER BY sequence DESC LIMIT 1",
+                params![kind],
+                |row| {
+                    let (sequence, notice): (i64, i64) = (row.get(0)?, row.get(1)?);
+                    Ok((sequence.cast_unsigned(), notice.cast_unsigned()))
+                },
+            )
+            .optional()?;
+        Ok(newest)
+    }
+
     /// Returns a setting.
     pub fn setting(&self, name: &str) -> Result<Option<String>, StoreError> {
         Ok(self

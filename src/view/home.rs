@@ -14,7 +14,7 @@ pub(super) fn connect(view: &Rc<View>) {
     home.on_scan(callback(view, scan::start));
     home.on_type_in(callback(view, super::entry::start));
     home.on_open_queue(callback(view, open_queue));
-    home.on_open_unrecorded(callback(view, open_queue));
+    home.on_open_unrecorded(callback(view, |view| view.ask(Request::OpenUnrecorded)));
     home.on_open_list(callback(view, super::list::open));
     home.on_open_settings(callback(view, |view| view.go(ui::Screen::Settings)));
 }
@@ -41,7 +41,11 @@ pub(super) fn show(view: &Rc<View>, home: &worker::Home) {
     screen.set_queue_count(to_int(u32::try_from(home.waiting).unwrap_or(u32::MAX)));
     screen.set_unrecorded(to_int(home.unrecorded));
     let hours = home.oldest_hour.map_or(0, |oldest| home.now.hour().saturating_sub(oldest));
-    let (oldest_age, oldest_unit) = age(Duration::from_secs(u64::from(hours) * 3_600));
+    // Records keep their hour alone: below two days nothing finer can be told.
+    let (oldest_age, oldest_unit) = match hours {
+        0..48 => (to_int(hours), ui::AgeUnit::Hours),
+        _ => age(Duration::from_secs(u64::from(hours) * 3_600)),
+    };
     screen.set_oldest_age(oldest_age);
     screen.set_oldest_unit(oldest_unit);
 }

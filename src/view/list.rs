@@ -16,7 +16,11 @@ pub(super) fn connect(view: &Rc<View>) {
     let list = view.global::<ui::List>();
     list.set_installed(ModelRc::new(VecModel::default()));
     list.set_counts(ModelRc::new(VecModel::default()));
-    list.on_close(callback(view, |view| view.go(ui::Screen::Home)));
+    list.on_close(callback(view, |view| {
+        // One step back: to the verdict, where it was opened from there.
+        let is_from_verdict = view.state.borrow().checked.is_some();
+        view.go(if is_from_verdict { ui::Screen::Verdict } else { ui::Screen::Home });
+    }));
 }
 
 /// Goes to the screen and asks for what it shows.

@@ -6,13 +6,15 @@ use fieldcheck_ui as ui;
 use sync_format::v1::record::{Outcome, OutcomeWhy};
 
 use super::{View, callback, callback_with, scan, verdict};
-use crate::worker::Request;
+use crate::worker::{Request, Unrecorded};
 
 /// What was chosen so far.
 #[derive(Clone, Copy, Default)]
 pub(super) struct Chosen {
     outcome: Option<Outcome>,
     why: Option<OutcomeWhy>,
+    /// The match of an earlier check, whose person is gone; `None`: the one on the screen.
+    earlier: Option<Unrecorded>,
 }
 
 /// Sets the callbacks.
@@ -43,6 +45,19 @@ pub(super) fn start(view: &Rc<View>, choice: ui::OutcomeChoice) {
     view.go(ui::Screen::Outcome);
 }
 
+/// Goes to the outcome of an earlier match. Its person is gone, so nobody can be confirmed.
+pub(super) fn start_earlier(view: &Rc<View>, earlier: Unrecorded) {
+    clear(view);
+    view.state.borrow_mut().outcome = Chosen { earlier: Some(earlier), ..Chosen::default() };
+    let outcome = view.global::<ui::Outcome>();
+    outcome.set_category(verdict::category_to_ui(earlier.category));
+    outcome.set_checks_left(CHECKS);
+    view.go(ui::Screen::Outcome);
+}
+
+/// The steps of the checklist.
+const CHECKS: i32 = 3;
+
 fn choose(view: &Rc<View>, choice: ui::OutcomeChoice) {
     let screen = view.global::<ui::Outcome>();
     if screen.get_state() == ui::OutcomeState::Saving {
@@ -55,18 +70,14 @@ fn choose(view: &Rc<View>, choice: ui::OutcomeChoice) {
         ui::OutcomeChoice::CouldNotTell => Some(Outcome::CouldNotTell),
     };
     // "The right person" takes all three steps; the screen says how many are missing.
-    if outcome == Some(Outcome::Confirmed) && verdict::open_checks(view) > 0 {
+    if outcome == Some(Outcome::Confirmed) && screen.get_checks_left() > 0 {
         return;
     }
-    let why = match outcome {
-        None => ui::OutcomeWhy::None,
-        Some(Outcome::Confirmed) => ui::OutcomeWhy::ConfirmedByDuty,
-        Some(Outcome::NotThisPerson) => ui::OutcomeWhy::PhotoDiffers,
-        Some(Outcome::CouldNotTell | Outcome::Clarified) => ui::OutcomeWhy::NoPhoto,
-    };
-    view.state.borrow_mut().outcome = Chosen { outcome, why: why_from_ui(why) };
+    // The reason is the officer's to give: none is chosen for him.
+    view.state.borrow_mut().outcome.outcome = outcome;
+    view.state.borrow_mut().outcome.why = None;
     screen.set_choice(choice);
-    screen.set_why(why);
+    screen.set_why(ui::OutcomeWhy::None);
 }
 
 fn save(view: &Rc<View>) {
@@ -76,10 +87,16 @@ fn save(view: &Rc<View>) {
     if matches!(screen.get_state(), ui::OutcomeState::Saving | ui::OutcomeState::Saved) {
         return;
     }
-    let notice =
-        view.state.borrow().checked.as_ref().and_then(verdict::leading_notice).unwrap_or_default();
+    let request = match chosen.earlier {
+        Some(earlier) => Request::RecordEarlier { earlier, outcome, why },
+        None => {
+            let state = view.state.borrow();
+            let notice = state.checked.as_ref().and_then(verdict::leading_notice);
+            Request::RecordOutcome { notice: notice.unwrap_or_default(), outcome, why }
+        }
+    };
     screen.set_state(ui::OutcomeState::Saving);
-    view.ask(Request::RecordOutcome { notice, outcome, why });
+    view.ask(request);
 }
 
 /// Shows that a record was committed.
@@ -89,7 +106,9 @@ pub(super) fn show_saved(view: &Rc<View>, sequence: u64) {
         screen.set_record_number(sequence.to_string().into());
         screen.set_state(ui::OutcomeState::Saved);
         view.global::<ui::VerdictView>().set_asks_before_close(false);
-    } else if view.screen() == ui::Screen::Verdict {
+    } else if view.screen() == ui::Screen::Verdict
+        && view.global::<ui::VerdictView>().get_reply() == ui::Reply::AsCard
+    {
         // A referral that was settled: on to the next person.
         view.forget();
         view.ask(Request::Home);
@@ -99,11 +118,12 @@ pub(super) fn show_saved(view: &Rc<View>, sequence: u64) {
 
 /// Shows that a record was not committed; the screen stays, and Save tries again.
 pub(super) fn show_not_saved(view: &Rc<View>, code: &'static str) {
+    tracing::warn!(code, "a record was not saved");
     if view.screen() == ui::Screen::Outcome {
         view.global::<ui::Outcome>().set_state(ui::OutcomeState::Failed);
-    } else {
-        super::trouble::show_kind(view, ui::TroubleKind::NotSaved, code);
     }
+    // The answer stays: it is worth more than the record of it.
+    view.global::<ui::VerdictView>().set_unsaved(true);
 }
 
 /// Shows how many of the three steps are not ticked.

@@ -78,6 +78,16 @@ pub(super) fn start(view: &Rc<View>) {
     view.ask(Request::StartScan);
 }
 
+/// Looks for a card, unless a match on the screen has no outcome yet: then that is asked first.
+pub(super) fn start_unless_asked(view: &Rc<View>) {
+    let verdict = view.global::<ui::VerdictView>();
+    if view.screen() == ui::Screen::Verdict && verdict.get_asks_before_close() {
+        verdict.set_asking(true);
+    } else {
+        start(view);
+    }
+}
+
 /// Takes the last picture and its troubles from the screen.
 pub(super) fn clear(view: &Rc<View>) {
     let scan = view.global::<ui::Scan>();
@@ -142,7 +152,8 @@ pub(super) fn show_camera(view: &Rc<View>, error: &CameraError) {
         CameraError::Busy => ui::CameraState::Busy,
         CameraError::Refused => ui::CameraState::Refused,
         CameraError::Ended => ui::CameraState::Ended,
-        CameraError::Unreadable { .. } | CameraError::Lost => ui::CameraState::Lost,
+        CameraError::Unreadable { .. } => ui::CameraState::Unreadable,
+        CameraError::Lost => ui::CameraState::Lost,
     });
 }
 

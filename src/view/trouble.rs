@@ -13,19 +13,15 @@ pub(super) fn connect(view: &Rc<View>) {
     let trouble = view.global::<ui::Trouble>();
     trouble.set_code("".into());
     trouble.set_time("".into());
-    trouble.set_logged(false);
-    trouble.on_retry(callback(view, |view| {
-        if view.global::<ui::Trouble>().get_kind() == ui::TroubleKind::NotSaved {
-            view.ask(Request::RecordCheck);
-            view.go(ui::Screen::Verdict);
+    // Trying again begins at the PIN: whatever failed is opened anew.
+    trouble.on_retry(callback(view, View::lock));
+    trouble.on_proceed(callback(view, |view| {
+        if view.state.borrow().open {
+            view.ask(Request::Home);
+            view.go(ui::Screen::Home);
         } else {
-            view.ask(Request::Attempts);
             view.lock();
         }
-    }));
-    trouble.on_proceed(callback(view, |view| {
-        view.ask(Request::Home);
-        view.go(ui::Screen::Home);
     }));
 }
 
@@ -33,7 +29,6 @@ pub(super) fn connect(view: &Rc<View>) {
 pub(super) fn show(view: &Rc<View>, code: &'static str) {
     let kind = match code {
         "store" | "vault" | "rolled-back" | "lookup" => ui::TroubleKind::StoreDamaged,
-        "queue" => ui::TroubleKind::NotSaved,
         "not-enrolled" | "folder" => ui::TroubleKind::NoData,
         _ => ui::TroubleKind::Other,
     };
@@ -45,17 +40,20 @@ pub(super) fn show_kind(view: &Rc<View>, kind: ui::TroubleKind, code: &'static s
     let trouble = view.global::<ui::Trouble>();
     trouble.set_kind(kind);
     trouble.set_code(code.into());
-    trouble.set_can_continue(kind == ui::TroubleKind::QueueMoved);
+    trouble.set_time(super::time_of_day(view.clock.real_time()).into());
+    trouble.set_can_continue(matches!(
+        kind,
+        ui::TroubleKind::QueueMoved | ui::TroubleKind::QueueMissing
+    ));
     view.go(ui::Screen::Trouble);
 }
 
-/// Shows that a damaged queue was moved aside; returns whether there was anything to show.
+/// Shows that the queue was begun anew; returns whether there was anything to show.
 pub(super) fn show_queue(view: &Rc<View>, opened: &Opened) -> bool {
     match opened {
-        Opened::Whole => false,
-        Opened::Missing | Opened::MovedAside(_) => {
-            show_kind(view, ui::TroubleKind::QueueMoved, "queue-moved");
-            true
-        }
+        Opened::Whole => return false,
+        Opened::Missing => show_kind(view, ui::TroubleKind::QueueMissing, "queue-missing"),
+        Opened::MovedAside(_) => show_kind(view, ui::TroubleKind::QueueMoved, "queue-moved"),
     }
+    true
 }

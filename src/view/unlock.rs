@@ -44,7 +44,10 @@ fn submit(view: &Rc<View>) {
 fn is_idle(view: &Rc<View>) -> bool {
     matches!(
         view.global::<ui::Unlock>().get_state(),
-        ui::UnlockState::Ready | ui::UnlockState::Wrong | ui::UnlockState::LastTry
+        ui::UnlockState::Ready
+            | ui::UnlockState::Wrong
+            | ui::UnlockState::LastTry
+            | ui::UnlockState::NotNow
     )
 }
 
@@ -62,6 +65,7 @@ pub(super) fn show_attempts(view: &Rc<View>, attempts: Attempts) {
         0 => ui::UnlockState::Erased,
         _ if !attempts.wait.is_zero() => ui::UnlockState::Waiting,
         1 => ui::UnlockState::LastTry,
+        _ if attempts.failed > 0 => ui::UnlockState::Wrong,
         _ => ui::UnlockState::Ready,
     });
 }
@@ -91,9 +95,9 @@ pub(super) fn show_refusal(view: &Rc<View>, error: &UnlockError) {
             super::trouble::show_kind(view, ui::TroubleKind::WrongDevice, "wrong-device");
             ui::UnlockState::Damaged
         }
-        UnlockError::Damaged(_) | UnlockError::DeviceKey(_) | UnlockError::Io(_) => {
-            ui::UnlockState::Damaged
-        }
+        // A full disk or a key that does not answer now: nothing is broken for good.
+        UnlockError::DeviceKey(_) | UnlockError::Io(_) => ui::UnlockState::NotNow,
+        UnlockError::Damaged(_) => ui::UnlockState::Damaged,
     };
     unlock.set_state(state);
 }

@@ -23,9 +23,15 @@ pub(super) fn connect(view: &Rc<View>) {
     verdict.on_type_in(callback(view, super::entry::start));
     verdict.on_open_list(callback(view, super::list::open));
     verdict.on_ticked(callback(view, super::outcome::show_checks));
+    verdict.on_save_again(callback(view, |view| view.ask(Request::RecordCheck)));
     verdict.on_alike(callback(view, |view| {
         let verdict = view.global::<ui::VerdictView>();
-        verdict.set_check_photo(true);
+        // Without a photo it is the marks and numbers that were compared.
+        if verdict.get_record_shown().has_photo {
+            verdict.set_check_photo(true);
+        } else {
+            verdict.set_check_numbers(true);
+        }
         verdict.set_step(ui::VerdictStep::Answer);
         super::outcome::show_checks(view);
     }));
@@ -49,12 +55,20 @@ pub(super) fn connect(view: &Rc<View>) {
         view.ask(Request::Clarify);
     }));
     verdict.on_answered(callback_with(view, |view, answer: ui::AnswerKind| {
-        // Words are no proof: an answer changes what to do next, never the verdict.
-        view.global::<ui::VerdictView>().set_reply(match answer {
+        // Words are no proof: an answer changes what to do next, never the verdict. One that does not
+        // fit stands, and is recorded: it is not taken back by asking until it fits.
+        let verdict = view.global::<ui::VerdictView>();
+        if verdict.get_reply() == ui::Reply::Other {
+            return;
+        }
+        verdict.set_reply(match answer {
             ui::AnswerKind::AsCard => ui::Reply::AsCard,
             ui::AnswerKind::Other => ui::Reply::Other,
             ui::AnswerKind::Unknown => ui::Reply::Unknown,
         });
+        if answer == ui::AnswerKind::Other {
+            view.ask(Request::AnswerDiffers);
+        }
     }));
     verdict.on_details(callback_with(view, |view, reason: ui::RecordReason| {
         let id = view.state.borrow().checked.as_ref().and_then(leading_notice);
@@ -76,6 +90,7 @@ pub(super) fn leading_notice(checked: &Checked) -> Option<u64> {
 /// Shows the answer to a check.
 pub(super) fn show(view: &Rc<View>, checked: Checked) {
     clear(view);
+    super::scan::clear(view);
     let verdict = view.global::<ui::VerdictView>();
     let answer = &checked.answer;
     verdict.set_answer(match answer.verdict {
@@ -123,6 +138,12 @@ pub(super) fn show(view: &Rc<View>, checked: Checked) {
 pub(super) fn clear(view: &Rc<View>) {
     let verdict = view.global::<ui::VerdictView>();
     verdict.set_step(ui::VerdictStep::Answer);
+    verdict.set_answer(ui::VerdictKind::NotChecked);
+    verdict.set_list(ui::ListLine::default());
+    verdict.set_proof(ui::Proof::Qr);
+    verdict.set_register(ui::RegisterLine::NotAsked);
+    verdict.set_asks_before_close(false);
+    verdict.set_unsaved(false);
     verdict.set_person(ui::PersonLine::default());
     verdict.set_findings(ModelRc::new(VecModel::default()));
     verdict.set_has_notice(false);
@@ -134,6 +155,12 @@ pub(super) fn clear(view: &Rc<View>) {
     verdict.set_check_second(false);
     verdict.set_asking(false);
     verdict.set_reply(ui::Reply::None);
+}
+
+/// Shows that the record of the check was committed.
+pub(super) fn show_saved(view: &Rc<View>) {
+    view.global::<ui::VerdictView>().set_unsaved(false);
+    view.ask(Request::Home);
 }
 
 /// Shows the notice's own record beside what was read.

@@ -3,5 +3,8 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod cli;
+mod encounters;
 mod map;
+mod packages;
+mod support;
 mod window;

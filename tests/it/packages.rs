@@ -183,9 +183,7 @@ fn a_disk_without_room_leaves_the_installed_list() {
     // With room again, the same package is installed.
     let (mut device, mut session) = enrolled.unlock();
     let path = enrolled.file("package.fcsnap");
-    device
-        .install(&mut session, &path, |_| fieldcheck::store::install::Proceed::Continue)
-        .unwrap();
+    device.install(&mut session, &path, |_| fieldcheck::store::install::Proceed::Continue).unwrap();
     assert_eq!(session.lookup().notices().expect("notices").inner.rows, 4_000);
 }
 
@@ -196,12 +194,9 @@ fn installs_on_a_full_disk() {
     let folder = std::path::PathBuf::from(folder);
     let (mut device, mut session) = unlock(&folder);
     let path = folder.join("package.fcsnap");
-    let outcome = device
-        .install(&mut session, &path, |_| fieldcheck::store::install::Proceed::Continue);
-    assert!(
-        matches!(outcome, Err(DeviceError::Install(InstallError::Store(_)))),
-        "{outcome:?}"
-    );
+    let outcome =
+        device.install(&mut session, &path, |_| fieldcheck::store::install::Proceed::Continue);
+    assert!(matches!(outcome, Err(DeviceError::Install(InstallError::Store(_)))), "{outcome:?}");
     assert_eq!(names(&folder.join("store")), ["notices-1-1.db"]);
     assert_eq!(session.judge(&his()).unwrap().verdict, Verdict::Match);
     println!("\nfull disk: as it should be");

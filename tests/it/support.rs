@@ -182,15 +182,8 @@ impl Enrolled {
                 enrolled_at: NOW.plus_seconds(-30 * 24 * HOUR),
             };
             let (key, clock) = (&*enrolled.key, &*enrolled.clock);
-            device::enrol(
-                enrolled.folder.path(),
-                key,
-                clock,
-                &enrolment,
-                &pin(),
-                ArgonCost::FLOOR,
-            )
-            .expect("enrolled");
+            device::enrol(enrolled.folder.path(), key, clock, &enrolment, &pin(), ArgonCost::FLOOR)
+                .expect("enrolled");
             enrolled
         });
         template.copy()

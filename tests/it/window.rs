@@ -264,6 +264,9 @@ fn an_officer_scans_a_wanted_persons_card_and_records_the_wrong_person() {
     // "The right person" needs three steps first; "wrong person" needs none.
     officer.presses("Nhầm người");
     assert!(officer.is_at(ui::Screen::Outcome));
+    let outcome = officer.window().global::<ui::Outcome>();
+    assert_eq!(outcome.get_why(), ui::OutcomeWhy::None, "the reason is the officer's to give");
+    officer.presses("Ảnh khác");
     officer.presses("LƯU");
     officer.waits_for("the commit", |window| {
         window.global::<ui::Outcome>().get_state() == ui::OutcomeState::Saved
@@ -291,6 +294,78 @@ fn an_officer_scans_a_wanted_persons_card_and_records_the_wrong_person() {
             (RecentKind::NotListed, None),
         ]
     );
+}
+
+#[test]
+fn a_match_that_was_left_is_recorded_later_without_its_person() {
+    let duty = Duty::with_cards(&["wanted-number"]);
+    let officer = Officer::at(&duty);
+    officer.unlocks();
+    officer.presses("QUÉT THẺ");
+    officer.waits_for_screen(ui::Screen::Verdict);
+    // F2 and closing ask first; "later" leaves it to the row on the home screen.
+    officer.window().global::<ui::App>().invoke_go(ui::Screen::Scan);
+    assert!(officer.is_at(ui::Screen::Verdict));
+    assert!(officer.window().global::<ui::VerdictView>().get_asking());
+    officer.presses("Để sau");
+    officer.waits_for("the row", |window| window.global::<ui::Home>().get_unrecorded() == 1);
+    officer.window().global::<ui::Home>().invoke_open_unrecorded();
+    officer.waits_for_screen(ui::Screen::Outcome);
+    let outcome = officer.window().global::<ui::Outcome>();
+    outcome.invoke_choose(ui::OutcomeChoice::Confirmed);
+    assert_eq!(outcome.get_choice(), ui::OutcomeChoice::None, "nobody is left to confirm");
+    outcome.invoke_choose(ui::OutcomeChoice::CouldNotTell);
+    outcome.invoke_pick_why(ui::OutcomeWhy::NoAnswer);
+    outcome.invoke_save();
+    officer.waits_for("the commit", |window| {
+        window.global::<ui::Outcome>().get_state() == ui::OutcomeState::Saved
+    });
+    outcome.invoke_done();
+    officer.waits_for("the row to go", |window| window.global::<ui::Home>().get_unrecorded() == 0);
+    drop(officer);
+    let recorded = duty.recorded();
+    assert!(recorded.contains(&(RecentKind::Match, Some(Outcome::CouldNotTell))), "{recorded:?}");
+}
+
+#[test]
+fn an_answer_that_differs_is_recorded_and_cannot_be_settled() {
+    let duty = Duty::with_cards(&["register-birth-differs"]);
+    let officer = Officer::at(&duty);
+    officer.unlocks();
+    officer.presses("QUÉT THẺ");
+    officer.waits_for_screen(ui::Screen::Verdict);
+    let verdict = officer.window().global::<ui::VerdictView>();
+    assert_eq!(verdict.get_answer(), ui::VerdictKind::Refer);
+    officer.presses("Khác");
+    officer.presses("Như trên thẻ");
+    assert_eq!(verdict.get_reply(), ui::Reply::Other, "an answer is not taken back");
+    officer.presses("Đã làm rõ");
+    officer.lets_pass(Duration::from_millis(300));
+    assert!(officer.is_at(ui::Screen::Verdict));
+    drop(officer);
+    let outcomes: Vec<_> = duty
+        .recorded()
+        .into_iter()
+        .filter(|(kind, _)| *kind == RecentKind::Outcome)
+        .map(|(_, outcome)| outcome)
+        .collect();
+    assert_eq!(outcomes, [Some(Outcome::CouldNotTell)]);
+}
+
+#[test]
+fn an_answer_under_way_when_the_device_is_locked_is_not_shown() {
+    let duty = Duty::with_cards(&["wanted-number"]);
+    let officer = Officer::at(&duty);
+    officer.unlocks();
+    officer.window().global::<ui::Home>().invoke_scan();
+    // Lets the worker find the card, and locks before its answer is shown.
+    std::thread::sleep(Duration::from_millis(500));
+    officer.window().global::<ui::App>().invoke_lock();
+    officer.lets_pass(Duration::from_millis(500));
+    assert!(officer.is_at(ui::Screen::Unlock));
+    let verdict = officer.window().global::<ui::VerdictView>();
+    assert_eq!(verdict.get_person(), ui::PersonLine::default());
+    assert_eq!(verdict.get_answer(), ui::VerdictKind::NotChecked);
 }
 
 #[test]
