@@ -1,6 +1,6 @@
 //! The window program: puts device, worker and screens together and runs them.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -13,9 +13,10 @@ use crate::camera::FrameSource;
 use crate::camera::pictures::PictureSource;
 use crate::clock::SystemClock;
 use crate::device::{Device, DeviceError};
+use crate::keys::UnlockError;
 use crate::platform::desktop::SoftwareDeviceKey;
 use crate::view::{View, preview};
-use crate::worker::{Emit, Event, OpenSource, Worker};
+use crate::worker::{Emit, Event, OpenSource, Worker, code_of};
 
 /// What the program is started with.
 #[derive(Clone, PartialEq, Debug)]
@@ -32,10 +33,13 @@ pub struct Options {
 #[derive(Debug, thiserror::Error)]
 pub enum AppError {
     /// There is no device to work with.
-    #[error("the device cannot be opened")]
+    #[error("the device cannot be opened (`fieldcheckctl demo DIR` makes one in DIR/device)")]
     Device(#[from] DeviceError),
+    /// The pictures that stand in for a camera are not there.
+    #[error("the pictures cannot be shown")]
+    Pictures(#[source] crate::camera::CameraError),
     /// There is no window to be had.
-    #[error("no window can be opened")]
+    #[error("no window can be opened: is there a display?")]
     Window(#[from] slint::PlatformError),
 }
 
@@ -45,11 +49,21 @@ thread_local! {
 }
 
 /// Opens the window and returns when it is closed.
+///
+/// A device that cannot be opened gets a window too, which says so and what to do.
 pub fn run(options: Options) -> Result<(), AppError> {
+    if !options.pictures.is_empty() {
+        PictureSource::open(&options.pictures).map_err(AppError::Pictures)?;
+    }
     let clock = Arc::new(SystemClock);
-    let key =
-        SoftwareDeviceKey::open(&options.data.join("device.key")).map_err(DeviceError::from)?;
-    let device = Device::open(&options.data, Arc::new(key), clock.clone())?;
+    let device = match open_device(&options.data, clock.clone()) {
+        Ok(device) => device,
+        Err(error @ DeviceError::NotEnrolled) => return Err(error.into()),
+        Err(error) => {
+            complain(&error);
+            return run_without_device(kind_of(&error), code_of(&error));
+        }
+    };
     let window = ui::open()?;
     let (width, height) = options.size;
     window.window().set_size(slint::LogicalSize::new(width, height));
@@ -76,14 +90,37 @@ pub fn run(options: Options) -> Result<(), AppError> {
     Ok(ended?)
 }
 
-/// Opens the window on a device that has no key to work with, and says so: nothing else can be done.
-pub fn run_without_device() -> Result<(), AppError> {
+fn open_device(folder: &Path, clock: Arc<SystemClock>) -> Result<Device, DeviceError> {
+    if !Device::is_in(folder) {
+        return Err(DeviceError::NotEnrolled);
+    }
+    let key = SoftwareDeviceKey::open(&folder.join(SoftwareDeviceKey::FILE_NAME))?;
+    Device::open(folder, Arc::new(key), clock)
+}
+
+fn kind_of(error: &DeviceError) -> ui::TroubleKind {
+    match error {
+        DeviceError::Unlock(UnlockError::WrongDevice) => ui::TroubleKind::WrongDevice,
+        _ => ui::TroubleKind::Other,
+    }
+}
+
+fn complain(error: &DeviceError) {
+    tracing::error!(%error, "the device cannot be opened");
+}
+
+/// Opens the window on a device that cannot be worked with, and says so: nothing else can be done.
+pub fn run_without_device(kind: ui::TroubleKind, code: &str) -> Result<(), AppError> {
     let window = ui::open()?;
     let trouble = window.global::<ui::Trouble>();
-    trouble.set_kind(ui::TroubleKind::NeedsHardwareKey);
-    trouble.set_code("no-device-key".into());
+    trouble.set_kind(kind);
+    trouble.set_code(code.into());
     trouble.set_time("".into());
-    trouble.set_can_continue(false);
+    trouble.set_can_continue(true);
+    trouble.on_proceed(|| {
+        // There is nothing to go on with: the window closes.
+        slint::quit_event_loop().unwrap_or_default();
+    });
     window.global::<ui::App>().set_demo(false);
     window.global::<ui::App>().set_software_key(false);
     window.global::<ui::App>().set_screen(ui::Screen::Trouble);

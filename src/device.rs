@@ -96,6 +96,9 @@ impl Places {
     fn label(&self) -> PathBuf {
         self.folder.join("label.txt")
     }
+    fn screen(&self) -> PathBuf {
+        self.folder.join("screen.txt")
+    }
 }
 
 /// A device, locked.
@@ -130,16 +133,21 @@ pub fn enrol(
 const MAX_LABEL_CHARS: usize = 16;
 
 impl Device {
+    /// Whether a folder holds an enrolled device.
+    pub fn is_in(folder: &Path) -> bool {
+        Places { folder: folder.to_owned() }.vault().exists()
+    }
+
     /// Opens the device in a folder; nothing of it can be read before [`Device::unlock`].
     pub fn open(
         folder: &Path,
         key: Arc<dyn DeviceKey>,
         clock: Arc<dyn Clock>,
     ) -> Result<Device, DeviceError> {
-        let places = Places { folder: folder.to_owned() };
-        if !places.vault().exists() {
+        if !Device::is_in(folder) {
             return Err(DeviceError::NotEnrolled);
         }
+        let places = Places { folder: folder.to_owned() };
         let vault = Vault::open(&places.vault())?;
         Ok(Device { places, vault, key, clock })
     }
@@ -154,6 +162,26 @@ impl Device {
     pub fn label(&self) -> String {
         let text = std::fs::read_to_string(self.places.label()).unwrap_or_default();
         text.chars().filter(|c| !c.is_control()).take(MAX_LABEL_CHARS).collect()
+    }
+
+    /// Returns the settings that the lock screen needs too, as name and value: no secret, and none
+    /// where the file is not there. Whoever reads them knows only the words that he understands.
+    pub fn screen_settings(&self) -> Vec<(String, String)> {
+        let text = std::fs::read_to_string(self.places.screen()).unwrap_or_default();
+        text.lines()
+            .filter_map(|line| line.split_once('='))
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .collect()
+    }
+
+    /// Keeps a setting that the lock screen needs too: without it a dark boat is lit up in white.
+    pub fn keep_screen_setting(&self, name: &str, value: &str) -> Result<(), DeviceError> {
+        let mut settings = self.screen_settings();
+        settings.retain(|(known, _)| known != name);
+        settings.push((name.to_owned(), value.to_owned()));
+        let lines: String =
+            settings.iter().map(|(name, value)| format!("{name}={value}\n")).collect();
+        Ok(std::fs::write(self.places.screen(), lines)?)
     }
 
     /// Returns what keeps the device key from being copied.

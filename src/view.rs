@@ -119,6 +119,7 @@ impl View {
                 self.global::<ui::Unlock>().set_device(label.into());
                 unlock::show_attempts(self, attempts);
             }
+            Event::Screen(settings) => settings::restore(self, &settings),
             Event::Unlocked(welcome) => {
                 self.state.borrow_mut().open = true;
                 self.touch();

@@ -130,6 +130,8 @@ pub enum Request {
 pub enum Event {
     /// How many tries are left, on the device of this label.
     Attempts(Attempts, String),
+    /// Settings of the lock screen: name and value.
+    Screen(Vec<(String, String)>),
     /// The device is open.
     Unlocked(Box<Welcome>),
     /// It is not.
@@ -190,6 +192,7 @@ impl Event {
         !matches!(
             self,
             Event::Attempts(..)
+                | Event::Screen(_)
                 | Event::Unlocked(_)
                 | Event::UnlockRefused(_)
                 | Event::Locked
@@ -233,8 +236,11 @@ pub struct Welcome {
     pub home: Home,
 }
 
-/// Names of the settings that are kept.
-pub const SETTINGS: [&str; 5] = ["theme", "language", "glove", "auto-lock", "check-reason"];
+/// Names of the settings that are kept in the encrypted state.
+pub const SETTINGS: [&str; 2] = ["auto-lock", "check-reason"];
+
+/// Names of the settings that the lock screen needs too.
+pub const SCREEN_SETTINGS: [&str; 3] = ["theme", "language", "glove"];
 
 /// What home shows.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -548,6 +554,7 @@ struct Desk {
 
 impl Desk {
     fn run(mut self, inbox: &Receiver<Request>) {
+        (self.emit)(Event::Screen(self.device.screen_settings()));
         while let Ok(request) = inbox.recv() {
             if matches!(request, Request::Quit) {
                 break;
@@ -626,6 +633,9 @@ impl Desk {
                 if let Some(session) = &self.session {
                     (self.emit)(Event::Lists(installed(session)));
                 }
+            }
+            Request::Keep { name, value } if SCREEN_SETTINGS.contains(&name) => {
+                self.device.keep_screen_setting(name, &value)?;
             }
             Request::Keep { name, value } => {
                 if let Some(session) = &mut self.session {

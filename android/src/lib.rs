@@ -12,7 +12,10 @@ fn android_main(app: slint::android::AndroidApp) {
         tracing::error!(%error, "the window system did not start");
         return;
     }
-    if let Err(error) = fieldcheck::app::run_without_device() {
+    if let Err(error) = fieldcheck::app::run_without_device(
+        fieldcheck_ui::TroubleKind::NeedsHardwareKey,
+        "no-device-key",
+    ) {
         tracing::error!(%error, "the window did not open");
     }
 }

@@ -2,7 +2,10 @@
 
 use std::process::ExitCode;
 
-use fieldcheck::app::{self, Asked};
+use fieldcheck::app::{self, AppError, Asked};
+
+/// Exit status where no window can be opened; `./dev demo` then goes on without one.
+const NO_WINDOW: u8 = 3;
 
 fn main() -> ExitCode {
     fieldcheck::platform::process::protect();
@@ -11,6 +14,10 @@ fn main() -> ExitCode {
         Ok(Asked::Version) => say(concat!("fieldcheck ", env!("CARGO_PKG_VERSION"))),
         Ok(Asked::Run(options)) => match app::run(options) {
             Ok(()) => ExitCode::SUCCESS,
+            Err(error @ AppError::Window(_)) => {
+                fail(&error);
+                ExitCode::from(NO_WINDOW)
+            }
             Err(error) => fail(&error),
         },
         Err(problem) => {

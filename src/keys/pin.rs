@@ -20,7 +20,7 @@ pub struct Pin {
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum PinProblem {
     /// Fewer than [`Pin::MIN_DIGITS`].
-    #[error("the PIN lacks {missing} digits")]
+    #[error("the PIN is too short: digits missing: {missing}")]
     TooShort {
         /// How many digits are missing.
         missing: usize,

@@ -66,7 +66,7 @@ pub enum UnlockError {
         wait: Duration,
     },
     /// Too few digits to be a PIN. No try is counted.
-    #[error("the PIN lacks {missing} digits")]
+    #[error("the PIN is too short: digits missing: {missing}")]
     TooShort {
         /// How many digits are missing.
         missing: usize,

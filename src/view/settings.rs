@@ -1,4 +1,4 @@
-//! Settings of the screen; they are kept in the encrypted state, so they apply after unlocking.
+//! Settings: those of the lock screen too lie beside the vault, the others in the encrypted state.
 
 use std::rc::Rc;
 use std::time::Duration;
@@ -64,9 +64,9 @@ pub(super) fn connect(view: &Rc<View>) {
 }
 
 /// Applies settings that were kept; a word that is not known changes nothing.
-pub(super) fn restore(view: &Rc<View>, settings: &[(&'static str, String)]) {
+pub(super) fn restore<N: AsRef<str>>(view: &Rc<View>, settings: &[(N, String)]) {
     for (name, value) in settings {
-        match *name {
+        match name.as_ref() {
             "theme" => {
                 if let Some(theme) = of_word(&THEMES, value) {
                     view.global::<ui::App>().set_theme(theme);

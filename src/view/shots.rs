@@ -185,6 +185,7 @@ impl Walk {
     fn record_wrong_person(&mut self) -> Result<(), ShotsError> {
         let view = Rc::clone(&self.view);
         view.global::<ui::VerdictView>().invoke_wrong_person();
+        view.global::<ui::Outcome>().invoke_pick_why(ui::OutcomeWhy::PhotoDiffers);
         self.shoot("10-outcome")?;
         view.global::<ui::Outcome>().invoke_save();
         self.wait("the outcome to be saved", |view| {

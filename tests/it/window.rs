@@ -1,6 +1,6 @@
 //! The window as an officer uses it: real buttons, real worker, real device, no display.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver};
@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use fieldcheck::camera::FrameSource;
 use fieldcheck::camera::pictures::PictureSource;
-use fieldcheck::clock::{Clock as _, DeviceTime, FixedClock};
+use fieldcheck::clock::{DeviceTime, FixedClock};
 use fieldcheck::device::{self, Device, RecentKind};
 use fieldcheck::document::{Date, Name};
 use fieldcheck::invented::{World, draw};
@@ -199,7 +199,12 @@ impl Officer {
         ElementHandle::find_by_accessible_label(self.window(), label).find(|element| {
             matches!(
                 element.accessible_role(),
-                Some(AccessibleRole::Button | AccessibleRole::Checkbox | AccessibleRole::ListItem)
+                Some(
+                    AccessibleRole::Button
+                        | AccessibleRole::Checkbox
+                        | AccessibleRole::ListItem
+                        | AccessibleRole::RadioButton
+                )
             )
         })
     }
@@ -465,9 +470,10 @@ fn settings_last_over_a_lock() {
     settings.invoke_set_theme(ui::ThemeMode::Night);
     settings.invoke_set_language(ui::Language::English);
     drop(officer);
-    let kept = duty.device().unlock(&the_pin()).unwrap();
-    assert_eq!(kept.state().setting("theme").unwrap().as_deref(), Some("night"));
-    assert_eq!(kept.state().setting("language").unwrap().as_deref(), Some("en"));
-    assert!(duty.clock.real_time() == NOW);
-    assert!(Path::new(&duty.data()).join("queue.db").exists());
+    // The lock screen is dark from its first frame on, before any PIN.
+    let officer = Officer::at(&duty);
+    let app = officer.window().global::<ui::App>();
+    assert_eq!(app.get_theme(), ui::ThemeMode::Night);
+    assert_eq!(app.get_language(), ui::Language::English);
+    assert!(officer.is_at(ui::Screen::Unlock));
 }

@@ -1135,6 +1135,12 @@ fn pin_digits_reach_rust_as_numbers_by_touch_and_by_keyboard() {
     press(&ui, "4");
     press(&ui, "x");
     press(&ui, Key::Backspace);
+    // Too short to be a PIN: nothing is tried, so nothing is lost.
+    press(&ui, Key::Return);
+    click(&ui, "MỞ KHÓA");
+    assert_eq!(log.borrow().len(), 5);
+    unlock.set_digits(6);
+    mock_elapsed_time(Duration::from_millis(350));
     press(&ui, Key::Return);
     click(&ui, "MỞ KHÓA");
     assert_eq!(
@@ -1322,7 +1328,15 @@ fn the_answers_to_a_referral_reach_rust() {
     for label in ["Như trên thẻ", "Khác", "Không rõ", "Đã làm rõ"] {
         click(&ui, label);
     }
-    assert_eq!(*log.borrow(), ["AsCard", "Other", "Unknown", "clarified"]);
+    assert_eq!(
+        *log.borrow(),
+        ["AsCard", "Other", "Unknown"],
+        "nothing is settled without an answer"
+    );
+    view.set_reply(Reply::AsCard);
+    mock_elapsed_time(Duration::from_secs(1));
+    click(&ui, "Đã làm rõ");
+    assert_eq!(log.borrow().last().map(String::as_str), Some("clarified"));
 
     // An answer that differs from the card is not settled by the officer alone.
     view.set_reply(Reply::Other);
