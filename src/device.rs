@@ -220,6 +220,7 @@ impl Device {
             queue_opened,
             enrolment,
             writer,
+            faults_logged: 0,
         };
         if session.queue_opened != Opened::Whole {
             session.log(Event::QueueRestarted, 0)?;
@@ -261,6 +262,7 @@ impl Device {
         )?;
         // From here on the new snapshot is the one that answers, whatever else fails.
         session.lookup = Lookup::open(&self.places.store(), &session.state)?;
+        session.faults_logged = session.lookup.faults().len();
         session.log(Event::Install, u32::from(dataset.number()))?;
         let floor = state_floor(&session.state)?;
         self.vault.raise_floor(&mut session.unlocked, floor, &*self.key)?;
@@ -296,6 +298,8 @@ pub struct Session {
     queue_opened: Opened,
     enrolment: Enrolment,
     writer: Writer,
+    /// As many faults of the look-up are in the log.
+    faults_logged: usize,
 }
 
 impl Session {
@@ -356,10 +360,13 @@ impl Session {
         })
     }
 
+    /// Notes each snapshot that turned out to be damaged, once in a session.
     fn log_faults(&mut self) -> Result<(), DeviceError> {
-        for dataset in self.lookup.faults().to_vec() {
+        let faults = self.lookup.faults().to_vec();
+        for dataset in faults.iter().skip(self.faults_logged) {
             self.log(Event::ListDamaged, u32::from(dataset.number()))?;
         }
+        self.faults_logged = faults.len();
         Ok(())
     }
 
@@ -378,6 +385,7 @@ impl Session {
             }
             answers => answers?,
         };
+        warn_of_line(self.log_faults());
         if lookup::is_name_search(document) {
             self.log(Event::NameSearch, 0)?;
         }
@@ -1075,6 +1083,31 @@ mod tests {
             ),
             "{again:?}"
         );
+    }
+
+    #[test]
+    fn a_list_that_is_damaged_inside_is_found_when_it_is_asked() {
+        let enrolled = Enrolled::new();
+        let (mut device, mut session) = enrolled.unlock();
+        install(&enrolled, &mut device, &mut session, &notices_package(1, &[wanted()]));
+        drop(session);
+        let list = enrolled.file("store/notices-1-1.db");
+        let mut bytes = std::fs::read(&list).unwrap();
+        for page in bytes.chunks_mut(4_096).skip(1) {
+            page[100] ^= 1;
+        }
+        std::fs::write(&list, bytes).unwrap();
+
+        let (mut device, mut session) = enrolled.unlock();
+        let before = session.queue().count().unwrap() as usize;
+        for _ in 0..2 {
+            assert_eq!(session.judge(&a_citizen()).unwrap().verdict, Verdict::NotChecked);
+        }
+        assert_eq!(session.lookup().faults(), [Dataset::Notices]);
+        let logged = log(&enrolled, &session).split_off(before);
+        assert_eq!(logged, [(Event::ListDamaged, Some(1))], "once");
+        install(&enrolled, &mut device, &mut session, &notices_package(1, &[wanted()]));
+        assert_eq!(session.judge(&a_citizen()).unwrap().verdict, Verdict::Match);
     }
 
     #[test]

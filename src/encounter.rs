@@ -2,7 +2,7 @@
 //!
 //! A check on which nothing is on file leaves its hour, unit, channel, reason and the snapshot's
 //! version; a match or referral by a notice names the notice. The *person* enters a record only with
-//! the outcome "confirmed" (DESIGN 2.4). The rule stands in the types here: no function but
+//! the outcome "confirmed" (README, lawful use, 4). The rule stands in the types here: no function but
 //! [`outcome`] takes a document, and it drops the person for every other choice.
 //!
 //! What this does not do: seal, sign or store (`queue` does).

@@ -2,7 +2,7 @@
 //!
 //! The notices are asked by every number and by full name with birth date; the register by exact
 //! personal number alone, and it answers agree, differ or not known per field: it holds no names and
-//! shows nothing of its own (DESIGN 2.5). Look-ups are limited per hour, so that a device that was
+//! shows nothing of its own (README, lawful use, 5). Look-ups are limited per hour, so that a device that was
 //! grabbed unlocked cannot be used to try the register out; no limit ever hides a notice from a
 //! card that was scanned.
 //!
@@ -190,8 +190,10 @@ impl Lookup {
     }
 
     /// Asks both snapshots about `document`, and counts what is limited.
+    ///
+    /// A snapshot that turns out to be damaged is closed and told by [`Lookup::faults`].
     pub fn ask(
-        &self,
+        &mut self,
         document: &Document,
         time: TrustedTime,
         boot: Boot,
@@ -200,10 +202,22 @@ impl Lookup {
         if is_name_search(document) && !use_one(state, Limited::NameSearch, boot)? {
             return Err(LookupError::NoSearchLeft);
         }
-        let notices = self.ask_notices(document)?;
+        let notices = match self.ask_notices(document) {
+            Err(error) if error.is_damage() => {
+                tracing::warn!(%error, "the notices are damaged");
+                self.notices = None;
+                self.faults.push(Dataset::Notices);
+                NoticeAnswer::NotLoaded
+            }
+            answer => answer?,
+        };
         // What goes wrong from here on must not hide what the notices said.
         let register = self.ask_register(document, boot, state).unwrap_or_else(|error| {
             tracing::warn!(%error, "the register gave no answer");
+            if error.is_damage() {
+                self.register = None;
+                self.faults.push(Dataset::Register);
+            }
             RegisterAnswer::NoAnswer(NoAnswer::Fault)
         });
         Ok(Answers { notices, register, list: self.list_state(time) })
@@ -314,7 +328,7 @@ mod tests {
     }
 
     fn ask_at(store: &mut Store, document: &Document, boot: Boot) -> Result<Answers, LookupError> {
-        let lookup = Lookup::open(&store.path(), &store.state).unwrap();
+        let mut lookup = Lookup::open(&store.path(), &store.state).unwrap();
         lookup.ask(document, now(), boot, &mut store.state)
     }
 
@@ -531,7 +545,7 @@ mod tests {
             [(typed_number(), Limited::TypedNumber), (a_citizen(), Limited::ScannedNumber)]
         {
             let mut store = with(&[wanted()], &[citizen_row()]);
-            let lookup = Lookup::open(&store.path(), &store.state).unwrap();
+            let mut lookup = Lookup::open(&store.path(), &store.state).unwrap();
             let mut ask =
                 |boot: Boot| lookup.ask(&document, now(), boot, &mut store.state).unwrap();
             for _ in 0..limited.per_hour() {

@@ -113,6 +113,23 @@ pub enum StoreError {
     Sql(#[source] rusqlite::Error),
 }
 
+impl StoreError {
+    /// Whether the database itself is damaged, so that asking again cannot help.
+    pub fn is_damage(&self) -> bool {
+        use rusqlite::ErrorCode::{DatabaseCorrupt, NotADatabase};
+        match self {
+            StoreError::Missing(_)
+            | StoreError::Unreadable(_)
+            | StoreError::Foreign(_)
+            | StoreError::DamagedRow(_) => true,
+            StoreError::Sql(error) => {
+                matches!(error.sqlite_error_code(), Some(DatabaseCorrupt | NotADatabase))
+            }
+            _ => false,
+        }
+    }
+}
+
 impl From<rusqlite::Error> for StoreError {
     fn from(error: rusqlite::Error) -> StoreError {
         match error.sqlite_error_code() {

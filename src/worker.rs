@@ -634,14 +634,13 @@ impl Desk {
                     (self.emit)(Event::Lists(installed(session)));
                 }
             }
-            Request::Keep { name, value } if SCREEN_SETTINGS.contains(&name) => {
-                self.device.keep_screen_setting(name, &value)?;
-            }
-            Request::Keep { name, value } => {
-                if let Some(session) = &mut self.session {
-                    session.set_setting(name, &value)?;
+            Request::Keep { name, value } => match &mut self.session {
+                None => {}
+                Some(_) if SCREEN_SETTINGS.contains(&name) => {
+                    self.device.keep_screen_setting(name, &value)?;
                 }
-            }
+                Some(session) => session.set_setting(name, &value)?,
+            },
             // `run` ends on it.
             Request::Quit => {}
         }
@@ -1332,9 +1331,9 @@ mod tests {
         }
         let_the_decoder_look();
         let seen = running.settle();
-        assert!(matches!(&seen[..], [Event::Attempts(..)]), "{seen:?}");
+        assert!(matches!(&seen[..], [Event::Screen(_), Event::Attempts(..)]), "{seen:?}");
         assert_eq!(camera.opened.load(Ordering::SeqCst), 0, "the camera stays off");
-        assert_eq!(running.enrolled.unlock().1.state().setting("theme").unwrap(), None);
+        assert_eq!(running.enrolled.device().screen_settings(), []);
     }
 
     #[test]

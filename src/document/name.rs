@@ -42,11 +42,6 @@ impl Name {
         fold(&self.text)
     }
 
-    /// Returns the words of the name as written, surname first.
-    pub fn syllables(&self) -> impl Iterator<Item = &str> {
-        self.text.split(' ')
-    }
-
     /// Returns true when the name filled its line in the machine-readable zone, so that it may go
     /// on.
     pub fn is_cut(&self) -> bool {
@@ -176,7 +171,6 @@ mod tests {
     fn name_is_kept_as_written_in_composed_form() {
         let decomposed: String = "Nguyễn  Văn Mẫu ".nfd().collect();
         assert_eq!(name(&decomposed).as_str(), "Nguyễn Văn Mẫu");
-        assert_eq!(name("ĐỖ Mẫu").syllables().collect::<Vec<_>>(), ["ĐỖ", "Mẫu"]);
     }
 
     #[test]

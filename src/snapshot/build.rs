@@ -5,6 +5,7 @@
 //! before them: about 5 MB a million register rows.
 
 use sync_format::codec::{self, EncodeError, Kind};
+use sync_format::limits::REGISTER_ROWS_PER_CHUNK;
 use sync_format::v1::notice::{self, Category, Notice, encode_notices};
 use sync_format::v1::package::layout::{self, Sections};
 use sync_format::v1::package::{
@@ -15,10 +16,6 @@ use sync_format::v1::register::{RegisterRow, TagKey, encode_register};
 
 use super::APP;
 use super::keyring::Keyring;
-
-/// Rows a chunk. Larger chunks cost memory on the device, smaller ones compress worse; measured,
-/// 100,000 costs 3.5 % against one stream.
-pub const ROWS_PER_CHUNK: usize = 100_000;
 
 /// What is promised of a snapshot, beside its rows.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -90,14 +87,14 @@ pub fn register(
 ) -> Result<Vec<u8>, BuildError> {
     let mut parts = Parts::new(Dataset::Register, terms)?;
     parts.inner.tag_key = Some(*key.expose());
-    let mut chunk = Vec::with_capacity(ROWS_PER_CHUNK);
+    let mut chunk = Vec::with_capacity(REGISTER_ROWS_PER_CHUNK);
     for row in rows {
         let region = region_of(row.number);
         if parts.inner.regions.last() != Some(&region) && !parts.inner.regions.contains(&region) {
             parts.inner.regions.push(region);
         }
         chunk.push(row);
-        if chunk.len() == ROWS_PER_CHUNK {
+        if chunk.len() == REGISTER_ROWS_PER_CHUNK {
             parts.push_register(&chunk)?;
             chunk.clear();
         }
@@ -267,7 +264,7 @@ mod tests {
     #[test]
     fn a_register_names_its_regions_and_is_cut_into_chunks() {
         let mut rows: Vec<RegisterRow> =
-            (0..ROWS_PER_CHUNK as u64).map(|at| row(15_000_000_000 + at)).collect();
+            (0..REGISTER_ROWS_PER_CHUNK as u64).map(|at| row(15_000_000_000 + at)).collect();
         rows.push(row(48_000_000_000));
         let package = register_package(1, &rows);
         let (verified, _) = open(&package, &trust()).unwrap();
@@ -277,7 +274,9 @@ mod tests {
         assert_eq!(sizes, [100_000, 1]);
         assert_eq!(inner.tag_key.as_ref(), Some(tag_key().expose()));
         let read = read_whole(&package, &trust()).unwrap();
-        assert!(matches!(&read[1], Rows::Register(last) if *last == rows[ROWS_PER_CHUNK..]));
+        assert!(
+            matches!(&read[1], Rows::Register(last) if *last == rows[REGISTER_ROWS_PER_CHUNK..])
+        );
     }
 
     #[test]
@@ -285,7 +284,7 @@ mod tests {
         let inside = build_register(vec![row(15_000_000_001), row(15_000_000_000)]);
         assert!(matches!(inside, Err(BuildError::Rows)), "{inside:?}");
         let mut rows: Vec<RegisterRow> =
-            (0..ROWS_PER_CHUNK as u64).map(|at| row(15_000_000_000 + at)).collect();
+            (0..REGISTER_ROWS_PER_CHUNK as u64).map(|at| row(15_000_000_000 + at)).collect();
         rows.push(row(15_000_000_000));
         let between = build_register(rows);
         assert!(matches!(between, Err(BuildError::Order)), "{between:?}");

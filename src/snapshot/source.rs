@@ -2,7 +2,7 @@
 //!
 //! A row that breaks a rule is refused with its line and reason, and then nothing is built: a list
 //! that silently lost a row would be taken for the whole. Unknown columns are refused too, for a
-//! list must have no place for what the law does not provide (DESIGN: closed categories).
+//! list must have no place for what the law does not provide (README, lawful use, 1).
 //!
 //! Reasons never repeat a cell that could be a person's.
 

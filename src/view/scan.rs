@@ -12,7 +12,7 @@ use crate::camera::{CameraError, Frame};
 use crate::document::qr::NotACard;
 use crate::worker::{FrameOrigin, Request};
 
-/// A hint stays at least this long, so that it can be read (SPEC of the screens).
+/// A hint stays at least this long, so that it can be read. Chosen.
 const HINT_STAYS: Duration = Duration::from_millis(700);
 
 /// Without a code for so long, the officer is told where it is.
