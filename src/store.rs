@@ -193,6 +193,8 @@ pub fn open(
     #[expect(clippy::disallowed_methods, reason = "the one place that opens a database")]
     let connection = Connection::open_with_flags(path, flags)?;
     keep_log(&connection, access != Access::Create)?;
+    // What it would write to the terminal of a damaged page is in the error too.
+    connection.execute_batch("PRAGMA cipher_log_level = NONE")?;
     set_key(&connection, key)?;
     let cipher: Option<String> =
         connection.query_row("PRAGMA cipher_version", [], |row| row.get(0)).ok();

@@ -54,7 +54,7 @@ fn traces(document: &Document) -> Vec<Trace> {
         address.chars().take(10).collect(),
     ];
     // Of the name every syllable that is long enough not to come up by chance.
-    texts.extend(name.syllables().filter(|part| part.len() > 4).map(str::to_owned));
+    texts.extend(name.as_str().split(' ').filter(|part| part.len() > 4).map(str::to_owned));
     let (year, month, date) = (birth.year(), birth.month(), birth.day());
     texts.extend([
         format!("{date:02}{month:02}{year}"),
@@ -119,6 +119,17 @@ fn traces(document: &Document) -> Vec<Trace> {
 
 fn utf16(text: &str) -> Vec<u8> {
     text.encode_utf16().flat_map(u16::to_le_bytes).collect()
+}
+
+/// Returns the traces in bytes that are encrypted, and so random: a form of few bytes would come up in
+/// them by chance, once in some hundred runs (seen with three), so the short ones are left out.
+fn found_in_file<'a>(traces: &'a [Trace], bytes: &[u8]) -> Vec<&'a str> {
+    const LEAST: usize = 6;
+    let stands_in = |trace: &&Trace| {
+        trace.bytes.len() >= LEAST
+            && bytes.windows(trace.bytes.len()).any(|window| window == trace.bytes)
+    };
+    traces.iter().filter(stands_in).map(|trace| trace.what.as_str()).collect()
 }
 
 fn found<'a>(traces: &'a [Trace], bytes: &[u8]) -> Vec<&'a str> {
@@ -187,7 +198,8 @@ fn of_a_clear_check_nothing_of_the_person_is_kept() {
     assert_eq!(found(&traces, &dump(&enrolled.queue_database())), [""; 0]);
     assert_eq!(found(&traces, &dump(&enrolled.state_database())), [""; 0]);
     for file in all_files(enrolled.folder.path()) {
-        assert_eq!(found(&traces, &std::fs::read(&file).unwrap()), [""; 0], "{}", file.display());
+        let bytes = std::fs::read(&file).unwrap();
+        assert_eq!(found_in_file(&traces, &bytes), [""; 0], "{}", file.display());
     }
     let expected = Body::Cleared {
         unit: 4_107,
