@@ -12,6 +12,7 @@ use crate::camera::pictures::PictureSource;
 use crate::camera::{CameraError, Frame, FrameSource as _};
 use crate::checks::{ListState, Verdict};
 use crate::device::{DeviceError, Session};
+use crate::document::mrz::{self, MrzError};
 use crate::document::qr::{NoCard, NotACard};
 use crate::document::{Document, DocumentKind, qr};
 use crate::verdict::Answer;
@@ -45,6 +46,9 @@ pub(super) enum NotRead {
     /// The code is no card's.
     #[error(transparent)]
     NotACard(#[from] NotACard),
+    /// The text is laid out as a machine-readable zone, and is not a right one.
+    #[error(transparent)]
+    NotAZone(#[from] MrzError),
 }
 
 fn told(hint: decode::Hint) -> &'static str {
@@ -67,6 +71,7 @@ impl NotRead {
             NotRead::NoCode(_) => "no-code",
             NotRead::SeveralCards(_) => "several-cards",
             NotRead::NotACard(why) => why.code(),
+            NotRead::NotAZone(why) => why.code(),
         }
     }
 }
@@ -150,6 +155,24 @@ fn not_read(error: &anyhow::Error) -> NotRead {
     }
 }
 
+/// Returns the document of an input: text may be a machine-readable zone as well as a payload.
+fn the_document(given: &Given<'_>, decoded: &Decoded) -> Result<Document, NotRead> {
+    match (given, decoded.payloads.as_slice()) {
+        (Given::Payload(_) | Given::StandardInput, [Payload { bytes }]) => {
+            match std::str::from_utf8(bytes) {
+                Ok(text) if is_laid_out_as_a_zone(text) => Ok(mrz::parse(text)?),
+                _ => the_card(decoded),
+            }
+        }
+        _ => the_card(decoded),
+    }
+}
+
+/// Whether a text has the fillers of a machine-readable zone and not the pipes of a QR code.
+fn is_laid_out_as_a_zone(text: &str) -> bool {
+    text.contains("<<") && !text.contains('|')
+}
+
 /// Returns the one card among the payloads of an input.
 fn the_card(decoded: &Decoded) -> Result<Document, NotRead> {
     let payloads = decoded.payloads.iter().map(|payload| payload.bytes.as_slice());
@@ -188,7 +211,7 @@ pub(super) fn check(
         Err(why) => return Ok(Err(why)),
     };
     let start = Instant::now();
-    let document = match the_card(&decoded) {
+    let document = match the_document(given, &decoded) {
         Ok(document) => document,
         Err(why) => return Ok(Err(why)),
     };
@@ -279,6 +302,23 @@ mod tests {
             let outcome = the_card(&decoded(payloads)).map(|_| ()).map_err(|why| why.code());
             assert_eq!(outcome, expected, "{} payloads", payloads.len());
         }
+    }
+
+    #[test]
+    fn text_in_the_form_of_a_zone_is_read_as_one() {
+        let zone = "IDVNM0889999015048088999901<<5\n8803023M2803021VNM<<<<<<<<<<<4\n\
+                    NGUYEN<<VAN<MAU<<<<<<<<<<<<<<<\n";
+        let read = |text: &str| {
+            the_document(&Given::StandardInput, &decoded(&[text]))
+                .map(|document| document.kind)
+                .map_err(|why| why.code())
+        };
+        assert_eq!(read(zone), Ok(DocumentKind::IdentityCardMrz));
+        assert_eq!(read(&zone.replace("M2803021", "M2803022")), Err("wrong-check-digit"));
+        assert_eq!(read(CARD), Ok(DocumentKind::CitizenCard));
+        // A code in a picture is a code, whatever it holds.
+        let in_picture = the_document(&Given::Picture(Path::new("a.png")), &decoded(&[zone]));
+        assert!(matches!(in_picture, Err(NotRead::NotACard(_))), "{in_picture:?}");
     }
 
     #[test]

@@ -32,8 +32,8 @@ pub(super) struct Options {
             .try_map(|code| code.parse::<CheckReason>()),
     )]
     reason: CheckReason,
-    /// Pictures (PNG, JPEG), `.txt` files with the payload of a code, or `-` for a payload on
-    /// standard input
+    /// Pictures (PNG, JPEG), `.txt` files with the payload of a code or a machine-readable zone, or
+    /// `-` for such text on standard input
     #[arg(value_name = "FILE", required = true)]
     files: Vec<PathBuf>,
 }

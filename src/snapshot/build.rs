@@ -78,6 +78,9 @@ pub fn notices(
 }
 
 /// Builds a package of register rows, which must ascend by number and be sealed with `key`.
+///
+/// Assumes: each region (first three digits) that occurs among the rows is covered whole, for a number
+/// that a covered region does not hold is a referral.
 pub fn register(
     rows: impl IntoIterator<Item = RegisterRow>,
     key: &TagKey,
