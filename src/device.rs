@@ -21,7 +21,7 @@ use crate::keys::{
 };
 use crate::lookup::{self, Limited, Lookup, LookupError};
 use crate::queue::{Circumstance, Opened, Queue, QueueError, Writer};
-use crate::snapshot::{self, Refusal, Signed, Trust};
+use crate::snapshot::{self, Held, Opener, Refusal, Signed, Trust};
 use crate::store::StoreError;
 use crate::store::install::{self, InstallError, Proceed, Progress, Replaces};
 use crate::store::state::{Enrolment, Recent, State};
@@ -243,7 +243,11 @@ impl Device {
         let file = std::fs::File::open(path).map_err(Refusal::Io)?;
         let mut reader = std::io::BufReader::new(file);
         let signed = Signed::read(&mut reader)?;
-        let verified = snapshot::verify(signed, &session.trust()?)?;
+        let verified = snapshot::verify(
+            signed,
+            &session.trust()?,
+            Opener::Device(&session.enrolment.seal_secret),
+        )?;
         let dataset = verified.snapshot().manifest.dataset;
         let now = session.time()?.upper;
         let replaces = if session.lookup.faults().contains(&dataset) {
@@ -342,10 +346,15 @@ impl Session {
         Ok(Trust {
             root_hash: self.enrolment.root_hash,
             purpose: self.enrolment.purpose,
-            notices_floor: self.floor_for_install(Dataset::Notices)?,
-            register_floor: self.floor_for_install(Dataset::Register)?,
+            notices: self.held(Dataset::Notices)?,
+            register: self.held(Dataset::Register)?,
             time: self.time()?,
+            real_time: self.clock.real_time(),
         })
+    }
+
+    fn held(&self, dataset: Dataset) -> Result<Held, StoreError> {
+        Ok(Held { floor: self.floor_for_install(dataset)?, base: None, tag_key: None })
     }
 
     /// Returns the version that an installation must exceed: where the installed file is damaged,
@@ -981,7 +990,12 @@ mod tests {
         let package = notices_package(3, &[wanted()]);
         let mut reader = &package[..];
         let signed = Signed::read(&mut reader).unwrap();
-        let verified = snapshot::verify(signed, &session.trust().unwrap()).unwrap();
+        let verified = snapshot::verify(
+            signed,
+            &session.trust().unwrap(),
+            Opener::Device(&session.enrolment.seal_secret),
+        )
+        .unwrap();
         let store = session.store_folder();
         install::install(
             &verified,

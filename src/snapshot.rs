@@ -13,10 +13,12 @@ use std::marker::PhantomData;
 use sync_format::codec::DecodeError;
 use sync_format::v1::notice::{Notice, decode_notices};
 use sync_format::v1::package::layout::{self, LayoutError, Sections};
+use sync_format::v1::package::seal::{self, Part};
 use sync_format::v1::package::{
-    Dataset, InnerManifest, Manifest, PackageError, Purpose, SnapshotVersion, sha256,
+    Dataset, Freshness, Grant, InnerManifest, Manifest, NATIONAL, PackageError, Purpose,
+    SnapshotVersion, sha256,
 };
-use sync_format::v1::register::{RegisterRow, decode_register};
+use sync_format::v1::register::{RegisterRow, TOMBSTONE, decode_register, region_of};
 
 pub mod build;
 pub mod keyring;
@@ -25,7 +27,7 @@ pub mod source;
 pub(crate) mod testing;
 pub mod verify;
 
-pub use verify::{Trust, verify};
+pub use verify::{Held, NewestRoot, Opener, Trust, verify};
 
 /// The number of this program that a package's `min_app` is compared with; rises when a package
 /// of today would be answered wrongly by a program of yesterday.
@@ -36,10 +38,18 @@ pub const APP: u32 = 1;
 pub struct Snapshot {
     /// What the outside of the package says.
     pub manifest: Manifest,
-    /// What the inside says: regions, rows, key ranges.
+    /// What the inside says of the part that this unit may read: regions, rows, key ranges.
     pub inner: InnerManifest,
+    /// How long it answers here: the stricter of the list's terms and the unit's.
+    pub freshness: Freshness,
+    /// Whether only a proven chip gives a clear answer here, by the list's terms or the unit's.
+    pub chip_required: bool,
+    /// The unit that the package was opened for.
+    pub unit: u32,
     /// Whether the root is that of real use or of a demonstration.
     pub purpose: Purpose,
+    /// The root document to trust once this snapshot is in use.
+    pub root: NewestRoot,
     manifest_bytes: Vec<u8>,
     inner_bytes: Vec<u8>,
 }
@@ -61,7 +71,7 @@ impl Snapshot {
         &self.manifest_bytes
     }
 
-    /// Returns the inner manifest's bytes, as the signed manifest names them by hash.
+    /// Returns the bytes of [`Snapshot::inner`].
     pub fn inner_bytes(&self) -> &[u8] {
         &self.inner_bytes
     }
@@ -89,6 +99,10 @@ impl Signed<Snapshot> {
 #[derive(Debug)]
 pub struct Verified<T> {
     content: T,
+    /// Places in the manifest of the chunks that travel with the package.
+    chunks: Vec<u32>,
+    /// The keys that open them.
+    grant: Grant,
 }
 
 /// The rows of one chunk.
@@ -106,23 +120,47 @@ impl Verified<Snapshot> {
         &self.content
     }
 
-    /// Reads chunk `index`, at which `reader` stands, and returns its rows.
+    /// Returns how many chunks travel with the package.
+    pub fn chunk_count(&self) -> usize {
+        self.chunks.len()
+    }
+
+    /// Returns the length in the package of the chunk at `position`, in bytes; 0 beyond the last.
+    pub fn chunk_len(&self, position: usize) -> u64 {
+        let index = self.chunks.get(position).map(|index| *index as usize);
+        let chunk = index.and_then(|index| self.content.manifest.chunks.get(index));
+        chunk.map_or(0, |chunk| u64::from(chunk.len))
+    }
+
+    /// Reads the chunk at `position` of those that travel, at which `reader` stands, and returns its
+    /// rows.
     ///
-    /// The order is the point: length and hash, *then* decompress (output capped), *then* decode
-    /// (limits, ascending keys), then compare with what the inner manifest promised.
-    pub fn read_rows(&self, index: usize, reader: &mut impl Read) -> Result<Rows, Refusal> {
-        let damaged = |why| Refusal::DamagedChunk { chunk: index, why };
+    /// The order is the point: length and hash, *then* open, *then* decompress (output capped),
+    /// *then* decode (limits, ascending keys), then compare with what the inner manifest promised.
+    pub fn read_rows(&self, position: usize, reader: &mut impl Read) -> Result<Rows, Refusal> {
+        let damaged = |why| Refusal::DamagedChunk { chunk: position, why };
         let manifest = &self.content.manifest;
-        let (Some(outer), Some(inner)) =
-            (manifest.chunks.get(index), self.content.inner.chunks.get(index))
+        let (Some(index), Some(inner)) =
+            (self.chunks.get(position), self.content.inner.chunks.get(position))
         else {
             return Err(damaged(ChunkFault::Missing));
         };
-        let compressed = layout::read_chunk(reader, outer).map_err(|error| match error {
+        let region = match manifest.dataset {
+            Dataset::Register => region_of(inner.first),
+            _ => NATIONAL,
+        };
+        let (Some(outer), Some(key)) =
+            (manifest.chunks.get(*index as usize), self.grant.content_key(region))
+        else {
+            return Err(damaged(ChunkFault::Missing));
+        };
+        let sealed = layout::read_chunk(reader, outer).map_err(|error| match error {
             LayoutError::Io(error) => Refusal::Io(error),
             LayoutError::ChunkHash => damaged(ChunkFault::Hash),
             _ => damaged(ChunkFault::Missing),
         })?;
+        let compressed = seal::open(&manifest.package, Part::Chunk(*index), key, &sealed)
+            .map_err(|_| damaged(ChunkFault::Seal))?;
         let raw = layout::decompress(&compressed, inner.raw_len as usize)
             .map_err(|_| damaged(ChunkFault::Compression))?;
         if sha256(&raw) != inner.raw_hash {
@@ -136,6 +174,10 @@ impl Verified<Snapshot> {
             }
             Dataset::Register => {
                 let rows = decode_register(&raw).map_err(|_| damaged(ChunkFault::Rows))?;
+                // Only a delta takes rows away.
+                if manifest.base.is_none() && rows.iter().any(|row| row.tags == TOMBSTONE) {
+                    return Err(damaged(ChunkFault::Rows));
+                }
                 let ends = ends(&rows, |row| row.number);
                 (Rows::Register(rows), ends)
             }
@@ -170,6 +212,9 @@ pub enum ChunkFault {
     /// The bytes are not those that were signed.
     #[error("its hash differs")]
     Hash,
+    /// It does not open with the key of its region.
+    #[error("it does not open")]
+    Seal,
     /// It does not decompress to the length that was signed.
     #[error("it does not decompress")]
     Compression,
@@ -205,9 +250,28 @@ pub enum Refusal {
     /// The root document is not the one that this device trusts.
     #[error("the package was made under another root")]
     ForeignRoot,
-    /// More than one root document: a rotation, which this version does not read.
-    #[error("root rotation is not supported by this version")]
-    RotationNotSupported,
+    /// A root document does not follow the one before it.
+    #[error("root document {found} stands where {expected} should")]
+    RootVersion {
+        /// Its version.
+        found: u32,
+        /// One more than the version before.
+        expected: u32,
+    },
+    /// A root document has a lower epoch than the one before it.
+    #[error("a root document goes back from epoch {before} to {found}")]
+    EpochBack {
+        /// Its epoch.
+        found: u32,
+        /// The epoch before.
+        before: u32,
+    },
+    /// A root document names a key that proves nothing.
+    #[error("the root document names a weak key of the {role}")]
+    WeakKey {
+        /// Whose.
+        role: &'static str,
+    },
     /// The chain holds no root document.
     #[error("the package holds no root document")]
     NoRoot,
@@ -264,9 +328,17 @@ pub enum Refusal {
         /// The floor of this device.
         installed: SnapshotVersion,
     },
-    /// A change to an earlier snapshot, which this version does not read.
-    #[error("deltas are not supported by this version")]
-    DeltaNotSupported,
+    /// A delta to a full package that is not the installed one.
+    #[error("the delta belongs to version {needed}, installed is {}", installed.map_or("none".to_owned(), |it| it.to_string()))]
+    WrongBase {
+        /// The version of the full package that it belongs to.
+        needed: u64,
+        /// The version of the one installed; the same version may have other contents.
+        installed: Option<u64>,
+    },
+    /// A delta of the register whose tags are under another key than its base's.
+    #[error("the delta's tags are under another key than the installed register's")]
+    WrongTagKey,
     /// A dataset that this version does not read.
     #[error("this dataset is not supported by this version")]
     DatasetNotSupported,
@@ -281,9 +353,12 @@ pub enum Refusal {
     /// The envelope is not the one that was signed.
     #[error("the envelope is not the one that was signed")]
     Envelope,
-    /// The package is sealed, which this version does not read.
-    #[error("sealed packages are not supported by this version")]
-    SealingNotSupported,
+    /// It is sealed to other devices: to another unit, or this device was revoked.
+    #[error("the package is not sealed to this device")]
+    NotForThisDevice,
+    /// The inner manifest is not the one that was signed, or does not open.
+    #[error("the inner manifest is not the one that was signed")]
+    Inner,
     /// A chunk is not what was signed.
     #[error("part {} is damaged: {why}", chunk + 1)]
     DamagedChunk {
@@ -305,7 +380,9 @@ impl Refusal {
             Refusal::NotAPackage(_) => "not-a-package",
             Refusal::Undecodable { .. } => "undecodable",
             Refusal::ForeignRoot => "foreign-root",
-            Refusal::RotationNotSupported => "rotation-not-supported",
+            Refusal::RootVersion { .. } => "root-version",
+            Refusal::EpochBack { .. } => "epoch-back",
+            Refusal::WeakKey { .. } => "weak-key",
             Refusal::NoRoot => "no-root",
             Refusal::Contradictory { .. } => "contradictory",
             Refusal::RootExpired => "root-expired",
@@ -316,11 +393,13 @@ impl Refusal {
             Refusal::FromTheFuture => "from-the-future",
             Refusal::WrongEpoch { .. } => "wrong-epoch",
             Refusal::NotNewer { .. } => "not-newer",
-            Refusal::DeltaNotSupported => "delta-not-supported",
+            Refusal::WrongBase { .. } => "wrong-base",
+            Refusal::WrongTagKey => "wrong-tag-key",
             Refusal::DatasetNotSupported => "dataset-not-supported",
             Refusal::AppTooOld { .. } => "app-too-old",
             Refusal::Envelope => "envelope",
-            Refusal::SealingNotSupported => "sealing-not-supported",
+            Refusal::NotForThisDevice => "not-for-this-device",
+            Refusal::Inner => "inner",
             Refusal::DamagedChunk { .. } => "damaged-chunk",
             Refusal::TrailingBytes => "trailing-bytes",
         }

@@ -11,13 +11,14 @@ use fieldcheck::document::fold;
 use fieldcheck::invented::{LEFT_OUT, World};
 use fieldcheck::keys::{ArgonCost, Pin, SimulatedDeviceKey};
 use fieldcheck::queue::draw_collect_keys;
-use fieldcheck::snapshot::build::{self, Terms};
+use fieldcheck::snapshot::build::{self, Draft, Terms, Unit};
 use fieldcheck::snapshot::keyring::Keyring;
 use fieldcheck::store::install::Proceed;
 use fieldcheck::store::state::Enrolment;
 use sync_format::v1::notice::Notice;
-use sync_format::v1::package::{Dataset, Freshness, Purpose, SnapshotVersion, sha256};
-use sync_format::v1::register::{RegisterRow, TagKey};
+use sync_format::v1::package::seal::{SealSecret, Seed};
+use sync_format::v1::package::{Dataset, Freshness, Purpose, Role, SnapshotVersion, sha256};
+use sync_format::v1::register::{RegisterRow, TagKey, region_of};
 
 /// 2026-11-24, noon in Vietnam.
 const NOON: DeviceTime = DeviceTime(1_795_496_400);
@@ -36,13 +37,18 @@ pub struct Nation {
     pub register_package: Vec<u8>,
 }
 
+/// The key of the device that the packages are sealed to.
+fn seal_secret() -> SealSecret {
+    SealSecret::new([1; 32])
+}
+
 impl Nation {
     /// Invents `people` people and a notice for every fifth, and builds both packages.
     pub fn invent(people: usize) -> anyhow::Result<Nation> {
         let today = sync_format::v1::date::Date::from_days(NOON.vietnam_day());
         let world = World::with_notices(1, people, people / 5, today);
         let keyring = Keyring::simulated(1);
-        let root = keyring.root(Purpose::Demo, 1, NOON.plus_seconds(365 * 86_400).0)?;
+        let root = keyring.root(Purpose::Demo, 1, NOON.0, NOON.plus_seconds(365 * 86_400).0)?;
         let root_hash = sha256(&root);
         let root_chain = keyring.sign_root(root)?;
         let terms = Terms {
@@ -55,8 +61,21 @@ impl Nation {
         };
 
         let notices = world.notices();
-        let notices_package = build::notices(&notices, terms, &keyring, root_chain.clone())?;
-        let tag_key = TagKey::new(sha256(b"fieldcheck simulated tag key"));
+        let seed = Seed::new(sha256(b"fieldcheck simulated seed"));
+        let units = [Unit {
+            unit: 1,
+            regions: None,
+            freshness: None,
+            chip_required: false,
+            devices: vec![seal_secret().public()],
+        }];
+        let package = |draft: &Draft, roles: &[Role]| {
+            let sign = |role: &Role| keyring.sign_manifest(*role, &draft.manifest);
+            draft.package(1, &root_chain, roles.iter().flat_map(sign).collect())
+        };
+        let draft = build::notices(&notices, terms, &units, &seed)?;
+        let notices_package = package(&draft, &[Role::NoticesAuthor, Role::NoticesApprover])?;
+        let tag_key = TagKey::new(*seed.tag_key());
         let register: Vec<RegisterRow> = world
             .register()
             .map(|person| {
@@ -66,7 +85,10 @@ impl Nation {
             })
             .collect();
         let rows = register.iter().copied();
-        let register_package = build::register(rows, &tag_key, terms, &keyring, root_chain)?;
+        let mut regions: Vec<u16> = register.iter().map(|row| region_of(row.number)).collect();
+        regions.dedup();
+        let draft = build::register(rows, &regions, terms, &units, &seed)?;
+        let register_package = package(&draft, &[Role::Register])?;
         Ok(Nation { world, root_hash, notices, register, notices_package, register_package })
     }
 
@@ -103,6 +125,7 @@ impl Nation {
             root_hash: self.root_hash,
             purpose: Purpose::Demo,
             collect_key: draw_collect_keys().1,
+            seal_secret: seal_secret(),
             enrolled_at: NOON,
         };
         device::enrol(folder, &*key, &*clock, &enrolment, &pin, ArgonCost::FLOOR)?;

@@ -16,13 +16,15 @@ use std::sync::Arc;
 use anyhow::{Context as _, anyhow};
 use clap::Args;
 use indicatif::ProgressBar;
+use sync_format::v1::package::seal::SealSecret;
 use sync_format::v1::package::{Purpose, SnapshotVersion};
 use sync_format::v1::record::CheckReason;
+use sync_format::v1::register::TagKey;
 use zeroize::Zeroizing;
 
 use super::card::{self, Checked, Given, Line, NotRead};
 use super::files::{self, Readers};
-use super::keys::{self, Keys};
+use super::keys::Keys;
 use super::snapshot::{self, Source};
 use super::{install, progress, unlock};
 use crate::clock::{Clock, DeviceTime, FixedClock, VIETNAM_OFFSET_SECONDS};
@@ -31,7 +33,7 @@ use crate::document::Date;
 use crate::invented::{Card, Expected, World, draw};
 use crate::keys::{ArgonCost, Pin};
 use crate::platform::desktop::SoftwareDeviceKey;
-use crate::snapshot::build::Terms;
+use crate::snapshot::build::{self, Terms, Unit};
 use crate::store::state::Enrolment;
 
 /// How long before now the lists were made.
@@ -151,10 +153,11 @@ impl Place {
         let world = World::new(options.seed, options.people, today);
 
         spinner.set_message("drawing keys");
-        let mut tag_key = keys::draw_tag_key()?;
-        while !world.shows_every_disagreement(&tag_key) {
-            tag_key = keys::draw_tag_key()?;
+        let mut seed = build::draw_seed()?;
+        while !world.shows_every_disagreement(&TagKey::new(*seed.tag_key())) {
+            seed = build::draw_seed()?;
         }
+        let tag_key = TagKey::new(*seed.tag_key());
         let keys = Keys::create(&self.keys(), Purpose::Demo, 1, tag_key, now)?;
         writeln!(out, "keys       {}", self.keys().display())?;
 
@@ -168,10 +171,21 @@ impl Place {
             chip_required: false,
         };
         make_folder(&self.folder.join("packages"))?;
+        let mut seal_secret = Zeroizing::new([0; 32]);
+        getrandom::fill(&mut *seal_secret)
+            .map_err(|_| anyhow!("the system gave no random bytes"))?;
+        let seal_secret = SealSecret::new(*seal_secret);
+        let units = [Unit {
+            unit: snapshot::UNIT,
+            regions: None,
+            freshness: None,
+            chip_required: false,
+            devices: vec![seal_secret.public()],
+        }];
         for source in [Source::Notices, Source::Register] {
             spinner.set_message("building packages");
             let (csv, path) = (self.source(source), self.package(source));
-            let package = snapshot::build_package(source, &csv, terms, &keys, now)?;
+            let package = snapshot::build_package(source, &csv, terms, &keys, &units, &seed, now)?;
             files::write_whole(&path, &package.bytes, false)?;
             let rows = super::counted(package.rows, "row");
             writeln!(out, "package    {}: {rows}", path.display())?;
@@ -179,7 +193,7 @@ impl Place {
 
         spinner.set_message("enrolling a device");
         let pin = draw_pin()?;
-        let (mut device, mut session) = self.enrol(&keys, &pin.pin, clock)?;
+        let (mut device, mut session) = self.enrol(&keys, &pin.pin, seal_secret, clock)?;
         for source in [Source::Notices, Source::Register] {
             write!(out, "device     {}: ", self.device().display())?;
             install::install(&mut device, &mut session, &self.package(source), out)?;
@@ -218,6 +232,7 @@ impl Place {
         &self,
         keys: &Keys,
         pin: &Pin,
+        seal_secret: SealSecret,
         clock: &Arc<dyn Clock>,
     ) -> anyhow::Result<(Device, Session)> {
         let folder = self.device();
@@ -228,10 +243,11 @@ impl Place {
         let enrolment = Enrolment {
             device: id,
             label: "01".to_owned(),
-            unit: 1,
+            unit: snapshot::UNIT,
             root_hash: keys.public.root_hash,
             purpose: Purpose::Demo,
             collect_key: keys.public.collect_key,
+            seal_secret,
             enrolled_at: clock.real_time(),
         };
         device::enrol(&folder, &key, &**clock, &enrolment, pin, ArgonCost::FLOOR)?;

@@ -6,7 +6,10 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
+use sync_format::v1::package::seal::SealPublic;
 use zeroize::Zeroizing;
+
+use crate::snapshot::build::Unit;
 
 /// Who may read a file.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -115,6 +118,28 @@ fn mode(readers: Readers) -> u32 {
         Readers::Owner => 0o600,
         Readers::All => 0o666,
     }
+}
+
+/// Reads the devices of a unit: one public key a line, in hexadecimal digits.
+pub(super) fn read_unit(path: &Path) -> anyhow::Result<Unit> {
+    let bytes = read(path, 4 << 20)?;
+    let text = std::str::from_utf8(&bytes).context("the file of devices is no text")?;
+    let mut devices = Vec::new();
+    for (at, line) in text.lines().enumerate() {
+        let bad = || format!("{}: line {} is no public key", path.display(), at + 1);
+        let digits = line.trim().as_bytes();
+        let bytes: Option<Vec<u8>> = digits
+            .chunks(2)
+            .map(|pair| {
+                let text = std::str::from_utf8(pair).ok()?;
+                u8::from_str_radix(text, 16).ok()
+            })
+            .collect();
+        let key = SealPublic::from_bytes(&bytes.with_context(bad)?).with_context(bad)?;
+        devices.push(key);
+    }
+    let unit = super::snapshot::UNIT;
+    Ok(Unit { unit, regions: None, freshness: None, chip_required: false, devices })
 }
 
 #[cfg(test)]

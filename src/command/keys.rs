@@ -157,7 +157,7 @@ impl Keys {
     ) -> anyhow::Result<Keys> {
         files::make_empty_folder(folder)?;
         let keyring = Keyring::generate()?;
-        let root = keyring.root(purpose, epoch, now.plus_seconds(ROOT_SECONDS).0)?;
+        let root = keyring.root(purpose, epoch, now.0, now.plus_seconds(ROOT_SECONDS).0)?;
         let root_chain = keyring.sign_root(root)?;
         let (collect_private, collect_public) = draw_collect_keys();
 

@@ -7,19 +7,21 @@ use anyhow::{Context as _, bail};
 use clap::{Args, Subcommand, ValueEnum};
 use serde::Serialize;
 use sync_format::codec;
+use sync_format::v1::package::seal::Seed;
 use sync_format::v1::package::{
-    Dataset, Envelope, Freshness, InnerManifest, Manifest, Root, RootChain, SignedManifest,
-    SnapshotVersion, layout, sha256,
+    Dataset, Freshness, Manifest, Role, Root, RootChain, SignedManifest, SnapshotVersion, layout,
+    sha256,
 };
+use sync_format::v1::register::{TagKey, region_of};
 
 use super::files::{self, hex};
 use super::keys::{Keys, PublicKeys};
 use super::progress;
 use super::time::{self, Utc};
 use crate::clock::{Clock, DeviceTime, TrustedTime};
-use crate::snapshot::build::{self, Terms};
+use crate::snapshot::build::{self, Terms, Unit};
 use crate::snapshot::source::{self, SourceError};
-use crate::snapshot::{self, Refusal, Rows, Signed, Snapshot, Trust, Verified};
+use crate::snapshot::{self, Held, Opener, Refusal, Rows, Signed, Snapshot, Trust, Verified};
 
 #[derive(Subcommand)]
 pub(super) enum Command {
@@ -52,7 +54,10 @@ pub(super) struct BuildOptions {
     /// CSV file with a header
     #[arg(long = "in", value_name = "CSV")]
     input: PathBuf,
-    /// Package to write
+    /// File of the devices' public keys to seal to, one a line in hexadecimal digits
+    #[arg(long, value_name = "FILE")]
+    devices: PathBuf,
+    /// Package to write; the secret seed that it was built from goes beside it
     #[arg(long = "out", value_name = "FILE")]
     output: PathBuf,
     /// Version; devices take none that is not higher than the one they have
@@ -111,6 +116,13 @@ pub(super) const EXPIRES_DAYS: u32 = 30;
 pub(super) const FRESHNESS: Freshness = Freshness { fresh_hours: 24, usable_hours: 168 };
 const _: () = assert!(FRESHNESS.fresh_hours < FRESHNESS.usable_hours);
 
+/// The unit that trials are sealed to.
+pub(super) const UNIT: u32 = 1;
+
+fn seed_file(package: &Path) -> PathBuf {
+    package.with_extension("seed")
+}
+
 pub(super) fn run(command: &Command, clock: &dyn Clock, out: &mut dyn Write) -> anyhow::Result<()> {
     match command {
         Command::Build(options) => build(options, clock, out),
@@ -140,8 +152,12 @@ fn build(options: &BuildOptions, clock: &dyn Clock, out: &mut dyn Write) -> anyh
         },
         chip_required: options.chip_required,
     };
-    let package = build_package(options.source, &options.input, terms, &keys, now)?;
+    let seed = build::draw_seed()?;
+    let units = [files::read_unit(&options.devices)?];
+    let package = build_package(options.source, &options.input, terms, &keys, &units, &seed, now)?;
     files::write_whole(&options.output, &package.bytes, options.force)?;
+    let seed = zeroize::Zeroizing::new(hex(seed.expose()) + "\n");
+    files::write_whole(&seed_file(&options.output), seed.as_bytes(), options.force)?;
     let bytes = package.bytes.len();
     writeln!(
         out,
@@ -169,6 +185,8 @@ pub(super) fn build_package(
     input: &Path,
     terms: Terms,
     keys: &Keys,
+    units: &[Unit],
+    seed: &Seed,
     now: DeviceTime,
 ) -> anyhow::Result<Package> {
     let file = files::open(input)?;
@@ -181,19 +199,29 @@ pub(super) fn build_package(
         report_rows(input, &error);
         anyhow::Error::new(error).context(input.display().to_string())
     };
-    let bytes = match source {
+    let draft = match source {
         Source::Notices => {
             let rows = source::read_notices(reader).map_err(refused)?;
-            build::notices(&rows, terms, &keys.keyring, root_chain)
+            build::notices(&rows, terms, units, seed)
         }
         Source::Register => {
-            let rows = source::read_register(reader, &keys.tag_key).map_err(refused)?;
-            build::register(rows, &keys.tag_key, terms, &keys.keyring, root_chain)
+            let key = TagKey::new(*seed.tag_key());
+            let rows = source::read_register(reader, &key).map_err(refused)?;
+            let mut regions: Vec<u16> = rows.iter().map(|row| region_of(row.number)).collect();
+            regions.dedup();
+            build::register(rows, &regions, terms, units, seed)
         }
     };
     bar.finish_and_clear();
-    let bytes = bytes.context("the package was not built")?;
-    let verified = verify_all(&mut bytes.as_slice(), &keys.public, now, |_, _| ())
+    let draft = draft.context("the package was not built")?;
+    let roles: &[Role] = match source {
+        Source::Notices => &[Role::NoticesAuthor, Role::NoticesApprover],
+        Source::Register => &[Role::Register],
+    };
+    let sign = |role: &Role| keys.keyring.sign_manifest(*role, &draft.manifest);
+    let signatures = roles.iter().flat_map(sign).collect();
+    let bytes = draft.package(UNIT, &root_chain, signatures)?;
+    let verified = verify_all(&mut bytes.as_slice(), &keys.public, seed, now, |_, _| ())
         .context("a device would refuse the package")?;
     Ok(Package { bytes, rows: verified.snapshot().inner.rows })
 }
@@ -214,19 +242,22 @@ fn report_rows(input: &Path, error: &SourceError) {
 fn verify_all(
     reader: &mut impl Read,
     keys: &PublicKeys,
+    seed: &Seed,
     now: DeviceTime,
     mut each: impl FnMut(u64, u64),
 ) -> Result<Verified<Snapshot>, Refusal> {
     let trust = Trust {
         root_hash: keys.root_hash,
         purpose: keys.root.purpose,
-        notices_floor: None,
-        register_floor: None,
+        notices: Held::default(),
+        register: Held::default(),
         time: TrustedTime::new(now, now),
+        real_time: now,
     };
-    let verified = snapshot::verify(Signed::read(reader)?, &trust)?;
+    let opener = Opener::Headquarters(seed, UNIT);
+    let verified = snapshot::verify(Signed::read(reader)?, &trust, opener)?;
     let mut rows = 0;
-    for part in 0..verified.snapshot().inner.chunks.len() {
+    for part in 0..verified.chunk_count() {
         rows += match verified.read_rows(part, reader)? {
             Rows::Notices(rows) => rows.len() as u64,
             Rows::Register(rows) => rows.len() as u64,
@@ -255,19 +286,10 @@ struct Facts {
     chip_required: bool,
     min_app: u32,
     parts: usize,
-    rows: u64,
-    /// First three digits of the numbers; empty is national.
-    regions: Vec<String>,
-    /// Notices of each category.
-    counts: Vec<Count>,
+    /// Envelopes, one a unit.
+    units: usize,
     /// Names of the keys that have put a signature on it.
     signed_by: Vec<String>,
-}
-
-#[derive(Serialize)]
-struct Count {
-    category: &'static str,
-    notices: u32,
 }
 
 impl Facts {
@@ -287,13 +309,10 @@ impl Facts {
                     .context("the signed manifest does not decode")?;
             let manifest: Manifest = codec::decode(codec::Kind::Manifest, &signed.manifest)
                 .context("the manifest does not decode")?;
-            let envelope: Envelope = codec::decode(codec::Kind::Envelope, &sections.envelope)
-                .context("the envelope does not decode")?;
-            let inner = envelope.open().context("the envelope does not open")?;
             let signed_by =
                 signed.signatures.iter().map(|signature| hex(&signature.key_id)).collect();
             let root = (root.purpose.code(), hex(&sha256(&newest.root)));
-            Ok(Facts::of(path, bytes, root, &manifest, &inner, signed_by))
+            Ok(Facts::of(path, bytes, root, &manifest, signed_by))
         };
         read().with_context(|| path.display().to_string())
     }
@@ -303,10 +322,8 @@ impl Facts {
         bytes: u64,
         (purpose, root): (&'static str, String),
         manifest: &Manifest,
-        inner: &InnerManifest,
         signed_by: Vec<String>,
     ) -> Facts {
-        let counts = inner.counts.iter();
         Facts {
             file: path.display().to_string(),
             bytes,
@@ -323,11 +340,7 @@ impl Facts {
             chip_required: manifest.chip_required,
             min_app: manifest.min_app,
             parts: manifest.chunks.len(),
-            rows: inner.rows,
-            regions: inner.regions.iter().map(|region| format!("{region:03}")).collect(),
-            counts: counts
-                .map(|(category, notices)| Count { category: category.code(), notices: *notices })
-                .collect(),
+            units: manifest.envelopes.len(),
             signed_by,
         }
     }
@@ -352,18 +365,8 @@ fn write_facts(out: &mut dyn Write, facts: &Facts) -> anyhow::Result<()> {
     let (fresh, usable) = (facts.fresh_hours, facts.usable_hours);
     writeln!(out, "answers    fresh for {fresh} h, usable for {usable} h{chip}")?;
     let parts = super::counted(facts.parts as u64, "part");
-    writeln!(out, "rows       {} in {parts}, {} bytes", facts.rows, facts.bytes)?;
-    if !facts.regions.is_empty() {
-        writeln!(out, "regions    {}", facts.regions.join(" "))?;
-    }
-    if !facts.counts.is_empty() {
-        let counts: Vec<String> = facts
-            .counts
-            .iter()
-            .map(|count| format!("{} {}", count.category, count.notices))
-            .collect();
-        writeln!(out, "notices    {}", counts.join(", "))?;
-    }
+    let units = super::counted(facts.units as u64, "unit");
+    writeln!(out, "sealed     {parts} for {units}, {} bytes", facts.bytes)?;
     writeln!(out, "signed by  {}", facts.signed_by.join(" "))?;
     Ok(())
 }
@@ -380,7 +383,9 @@ fn verify(options: &VerifyOptions, clock: &dyn Clock, out: &mut dyn Write) -> an
     let keys = PublicKeys::read(&options.keys)?;
     let mut reader = BufReader::new(files::open(&options.package)?);
     let bar = progress::bar(0, "verifying", "rows");
-    let verified = verify_all(&mut reader, &keys, clock.real_time(), |rows, of_rows| {
+    let seed = files::read(&seed_file(&options.package), 128)?;
+    let seed = Seed::new(*files::parse_hex(&seed).context("the seed is no key")?);
+    let verified = verify_all(&mut reader, &keys, &seed, clock.real_time(), |rows, of_rows| {
         bar.set_length(of_rows);
         bar.set_position(rows);
     });

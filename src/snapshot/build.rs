@@ -1,21 +1,22 @@
 //! Builds a package from rows: headquarters' side of the format.
 //!
-//! The same rows and terms give the same bytes, so that whoever approves a list can build it again
-//! and compare. Compressed chunks are kept in memory until the manifest that names them is written
-//! before them: about 5 MB a million register rows.
+//! The same rows, terms, units and [`Seed`] give the same bytes, so that whoever approves a list can
+//! build it again and compare. A [`Draft`] is what is built: everything but the signatures, for all
+//! units. It is kept in memory, about 5 MB a million register rows.
 
 use sync_format::codec::{self, EncodeError, Kind};
 use sync_format::limits::REGISTER_ROWS_PER_CHUNK;
+use sync_format::v1::columns::ChunkError;
 use sync_format::v1::notice::{self, Category, Notice, encode_notices};
 use sync_format::v1::package::layout::{self, Sections};
+use sync_format::v1::package::seal::{self, Part, SealPublic, Seed};
 use sync_format::v1::package::{
-    ChunkInfo, ChunkRef, Dataset, Envelope, Freshness, InnerManifest, Manifest, Role,
-    SignedManifest, SnapshotVersion, sha256,
+    Base, ChunkInfo, Dataset, Envelope, Freshness, Grant, InnerManifest, Manifest, NATIONAL,
+    PackageError, PartRef, Signature, SignedManifest, SnapshotVersion, sha256,
 };
-use sync_format::v1::register::{RegisterRow, TagKey, encode_register};
+use sync_format::v1::register::{RegisterRow, encode_register, region_of};
 
 use super::APP;
-use super::keyring::Keyring;
 
 /// What is promised of a snapshot, beside its rows.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -32,6 +33,39 @@ pub struct Terms {
     pub chip_required: bool,
 }
 
+/// A unit that a package is sealed to.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Unit {
+    /// Its number.
+    pub unit: u32,
+    /// The regions of the register that it may read; `None`: all.
+    pub regions: Option<Vec<u16>>,
+    /// How long lists answer there, where that is stricter.
+    pub freshness: Option<Freshness>,
+    /// Whether it clears nobody without a proven chip.
+    pub chip_required: bool,
+    /// Its devices that are not revoked.
+    pub devices: Vec<SealPublic>,
+}
+
+/// A full package that a delta is built against.
+#[derive(Clone, PartialEq, Eq)]
+pub struct BaseOf {
+    /// Version and hash, as the delta names it.
+    pub base: Base,
+    /// Its epoch.
+    pub epoch: u32,
+    /// What stands in it.
+    pub inner: InnerManifest,
+}
+
+/// Shows nothing of the inner manifest's tag key.
+impl std::fmt::Debug for BaseOf {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("BaseOf").field("base", &self.base).finish_non_exhaustive()
+    }
+}
+
 /// Why a package could not be built.
 #[derive(Debug, thiserror::Error)]
 pub enum BuildError {
@@ -40,13 +74,37 @@ pub enum BuildError {
     Encode(#[from] EncodeError),
     /// The rows break a rule of the format.
     #[error("the rows cannot be encoded")]
-    Rows,
+    Rows(#[from] ChunkError),
     /// The rows do not ascend.
     #[error("the rows do not ascend")]
     Order,
-    /// The snapshot would be over before it begins.
-    #[error("the snapshot expires before it is made")]
-    Expiry,
+    /// A register row outside the regions that the register is said to cover.
+    #[error("a row of region {region} stands in a register that does not cover it")]
+    OutsideRegions {
+        /// Its region.
+        region: u16,
+    },
+    /// No unit, or a unit without a device: nobody could open it.
+    #[error("there is no device that could open the package")]
+    NoDevice,
+    /// A unit stands twice.
+    #[error("unit {unit} stands twice")]
+    UnitTwice {
+        /// The unit.
+        unit: u32,
+    },
+    /// A unit that the package was not built for.
+    #[error("the package was not built for unit {unit}")]
+    UnknownUnit {
+        /// The unit.
+        unit: u32,
+    },
+    /// The documents of the package contradict each other.
+    #[error("the package contradicts itself")]
+    Contradictory(#[from] PackageError),
+    /// A part is longer than the format allows.
+    #[error("a part of the package is too long")]
+    Layout(#[from] layout::LayoutError),
     /// The system gave no random bytes.
     #[error("the system gave no random bytes")]
     NoRandomness,
@@ -55,18 +113,105 @@ pub enum BuildError {
     Root,
 }
 
-/// Builds a package of notices, which must ascend by order number.
+/// Draws the seed of a new package.
+///
+/// # Errors
+///
+/// [`BuildError::NoRandomness`].
+pub fn draw_seed() -> Result<Seed, BuildError> {
+    let mut bytes = zeroize::Zeroizing::new([0; 32]);
+    getrandom::fill(&mut *bytes).map_err(|_| BuildError::NoRandomness)?;
+    Ok(Seed::new(*bytes))
+}
+
+/// Everything of a package but its signatures, for all units.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Draft {
+    /// The encoded manifest, which is what is signed.
+    pub manifest: Vec<u8>,
+    /// The sealed inner manifest.
+    pub inner: Vec<u8>,
+    /// The encoded envelope of each unit, in the order of the units given.
+    pub envelopes: Vec<(u32, Vec<u8>)>,
+    /// The sealed chunks.
+    pub chunks: Vec<Vec<u8>>,
+}
+
+/// Shows lengths alone.
+impl std::fmt::Debug for Draft {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Draft { manifest, inner, envelopes, chunks } = self;
+        let lengths = [manifest.len(), inner.len(), envelopes.len(), chunks.len()];
+        f.debug_tuple("Draft").field(&lengths).finish()
+    }
+}
+
+impl Draft {
+    /// Returns the package file of one unit.
+    ///
+    /// # Errors
+    ///
+    /// [`BuildError::UnknownUnit`].
+    pub fn package(
+        &self,
+        unit: u32,
+        root_chain: &[u8],
+        signatures: Vec<Signature>,
+    ) -> Result<Vec<u8>, BuildError> {
+        let envelope = self.envelopes.iter().find(|(of, _)| *of == unit);
+        let (_, envelope) = envelope.ok_or(BuildError::UnknownUnit { unit })?;
+        let decoded: Envelope = codec::decode(Kind::Envelope, envelope)
+            .map_err(|error| BuildError::Contradictory(error.into()))?;
+        let signed = SignedManifest { manifest: self.manifest.clone(), signatures };
+        let sections = Sections {
+            root_chain: root_chain.to_vec(),
+            manifest: codec::encode(Kind::SignedManifest, &signed)?,
+            envelope: envelope.clone(),
+            inner: self.inner.clone(),
+        };
+        let mut package = Vec::new();
+        layout::write_sections(&mut package, &sections)?;
+        for index in decoded.chunk_indices() {
+            package.extend_from_slice(&self.chunks[index as usize]);
+        }
+        Ok(package)
+    }
+}
+
+/// Builds a full package of notices, which must ascend by order number.
 pub fn notices(
     rows: &[Notice],
     terms: Terms,
-    keyring: &Keyring,
-    root_chain: Vec<u8>,
-) -> Result<Vec<u8>, BuildError> {
-    let mut parts = Parts::new(Dataset::Notices, terms)?;
+    units: &[Unit],
+    seed: &Seed,
+) -> Result<Draft, BuildError> {
+    notice_parts(Parts::new(Dataset::Notices, terms, None, seed), rows, units)
+}
+
+/// Builds a package of the notices that were added or changed since `base`, with the order numbers
+/// that were withdrawn since; both must ascend.
+pub fn notices_delta(
+    base: &BaseOf,
+    changed: &[Notice],
+    withdrawn: &[u64],
+    terms: Terms,
+    units: &[Unit],
+    seed: &Seed,
+) -> Result<Draft, BuildError> {
+    let mut parts = Parts::new(Dataset::Notices, terms, Some(base), seed);
+    parts.inner.withdrawn = withdrawn.to_vec();
+    notice_parts(parts, changed, units)
+}
+
+fn notice_parts(
+    mut parts: Parts<'_>,
+    rows: &[Notice],
+    units: &[Unit],
+) -> Result<Draft, BuildError> {
     for rows in notice::split(rows) {
-        let raw = encode_notices(rows).map_err(|_| BuildError::Rows)?;
+        let raw = encode_notices(rows)?;
         let (Some(first), Some(last)) = (rows.first(), rows.last()) else { continue };
-        parts.push(&raw, rows.len(), first.id, last.id)?;
+        parts.push(&raw, rows.len(), first.id, last.id, NATIONAL)?;
     }
     parts.inner.counts = Category::ALL
         .iter()
@@ -74,177 +219,235 @@ pub fn notices(
         .filter(|(_, count)| *count > 0)
         .map(|(category, count)| (category, u32::try_from(count).unwrap_or(u32::MAX)))
         .collect();
-    parts.finish(keyring, &[Role::NoticesAuthor, Role::NoticesApprover], root_chain)
+    parts.finish(units)
 }
 
-/// Builds a package of register rows, which must ascend by number and be sealed with `key`.
+/// Builds a full package of the register, whose rows must ascend by number and be sealed with
+/// [`Seed::tag_key`].
 ///
-/// Assumes: each region (first three digits) that occurs among the rows is covered whole, for a number
-/// that a covered region does not hold is a referral.
+/// `regions` are those that the register covers whole, ascending: a number of theirs that no row has
+/// is a referral.
 pub fn register(
     rows: impl IntoIterator<Item = RegisterRow>,
-    key: &TagKey,
+    regions: &[u16],
     terms: Terms,
-    keyring: &Keyring,
-    root_chain: Vec<u8>,
-) -> Result<Vec<u8>, BuildError> {
-    let mut parts = Parts::new(Dataset::Register, terms)?;
-    parts.inner.tag_key = Some(*key.expose());
-    let mut chunk = Vec::with_capacity(REGISTER_ROWS_PER_CHUNK);
+    units: &[Unit],
+    seed: &Seed,
+) -> Result<Draft, BuildError> {
+    let mut parts = Parts::new(Dataset::Register, terms, None, seed);
+    parts.inner.tag_key = Some(*seed.tag_key());
+    parts.inner.regions = regions.to_vec();
+    register_parts(parts, rows, units)
+}
+
+/// Builds a package of the register rows that were added or changed since `base`, and of tombstones
+/// for those that are gone; sealed with the base's tag key.
+pub fn register_delta(
+    base: &BaseOf,
+    rows: impl IntoIterator<Item = RegisterRow>,
+    terms: Terms,
+    units: &[Unit],
+    seed: &Seed,
+) -> Result<Draft, BuildError> {
+    let mut parts = Parts::new(Dataset::Register, terms, Some(base), seed);
+    parts.inner.tag_key = base.inner.tag_key;
+    parts.inner.regions = base.inner.regions.clone();
+    register_parts(parts, rows, units)
+}
+
+fn register_parts(
+    mut parts: Parts<'_>,
+    rows: impl IntoIterator<Item = RegisterRow>,
+    units: &[Unit],
+) -> Result<Draft, BuildError> {
+    let mut chunk: Vec<RegisterRow> = Vec::with_capacity(REGISTER_ROWS_PER_CHUNK);
     for row in rows {
-        let region = region_of(row.number);
-        if parts.inner.regions.last() != Some(&region) && !parts.inner.regions.contains(&region) {
-            parts.inner.regions.push(region);
-        }
-        chunk.push(row);
-        if chunk.len() == REGISTER_ROWS_PER_CHUNK {
+        let is_full = chunk.len() == REGISTER_ROWS_PER_CHUNK;
+        // Each region has a key of its own, so no chunk reaches from one into the next.
+        let ends = chunk.last().is_some_and(|last| region_of(last.number) != region_of(row.number));
+        if is_full || ends {
             parts.push_register(&chunk)?;
             chunk.clear();
         }
+        chunk.push(row);
     }
     parts.push_register(&chunk)?;
-    parts.inner.regions.sort_unstable();
-    parts.finish(keyring, &[Role::Register], root_chain)
+    parts.finish(units)
 }
 
 /// The parts of a package while it grows.
-struct Parts {
+struct Parts<'a> {
     dataset: Dataset,
     terms: Terms,
+    base: Option<&'a BaseOf>,
+    seed: &'a Seed,
     inner: InnerManifest,
-    refs: Vec<ChunkRef>,
-    bytes: Vec<u8>,
+    chunks: Vec<Vec<u8>>,
+    /// The region of each chunk.
+    regions: Vec<u16>,
 }
 
-impl Parts {
-    fn new(dataset: Dataset, terms: Terms) -> Result<Parts, BuildError> {
-        if terms.expires <= terms.created {
-            return Err(BuildError::Expiry);
-        }
-        let package = package_id(dataset, terms);
-        Ok(Parts {
-            dataset,
-            terms,
-            inner: InnerManifest {
-                package,
-                regions: Vec::new(),
-                tag_key: None,
-                rows: 0,
-                chunks: Vec::new(),
-                counts: Vec::new(),
-            },
-            refs: Vec::new(),
-            bytes: Vec::new(),
-        })
+impl<'a> Parts<'a> {
+    fn new(dataset: Dataset, terms: Terms, base: Option<&'a BaseOf>, seed: &'a Seed) -> Parts<'a> {
+        let inner = InnerManifest {
+            package: seed.package_id(),
+            regions: Vec::new(),
+            tag_key: None,
+            rows: 0,
+            chunks: Vec::new(),
+            counts: Vec::new(),
+            withdrawn: Vec::new(),
+        };
+        Parts { dataset, terms, base, seed, inner, chunks: Vec::new(), regions: Vec::new() }
     }
 
     fn push_register(&mut self, rows: &[RegisterRow]) -> Result<(), BuildError> {
         let (Some(first), Some(last)) = (rows.first(), rows.last()) else { return Ok(()) };
-        let raw = encode_register(rows).map_err(|_| BuildError::Rows)?;
-        self.push(&raw, rows.len(), first.number, last.number)
+        let region = region_of(first.number);
+        if self.inner.regions.binary_search(&region).is_err() {
+            return Err(BuildError::OutsideRegions { region });
+        }
+        let raw = encode_register(rows)?;
+        self.push(&raw, rows.len(), first.number, last.number, region)
     }
 
-    fn push(&mut self, raw: &[u8], rows: usize, first: u64, last: u64) -> Result<(), BuildError> {
+    fn push(
+        &mut self,
+        raw: &[u8],
+        rows: usize,
+        first: u64,
+        last: u64,
+        region: u16,
+    ) -> Result<(), BuildError> {
         if self.inner.chunks.last().is_some_and(|before| before.last >= first) {
             return Err(BuildError::Order);
         }
-        let compressed = layout::compress(raw).map_err(|_| BuildError::Rows)?;
-        let len = |bytes: &[u8]| u32::try_from(bytes.len()).map_err(|_| BuildError::Rows);
+        let count = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
+        let index = count(self.chunks.len());
         self.inner.rows += rows as u64;
         self.inner.chunks.push(ChunkInfo {
-            rows: u32::try_from(rows).map_err(|_| BuildError::Rows)?,
+            rows: count(rows),
             first,
             last,
-            raw_len: len(raw)?,
+            raw_len: count(raw.len()),
             raw_hash: sha256(raw),
         });
-        self.refs.push(ChunkRef { hash: sha256(&compressed), len: len(&compressed)? });
-        self.bytes.extend_from_slice(&compressed);
+        let key = self.seed.content_key(self.dataset, region);
+        let compressed = layout::compress(raw)?;
+        self.chunks.push(seal::seal(&self.inner.package, Part::Chunk(index), &key, &compressed));
+        self.regions.push(region);
         Ok(())
     }
 
-    fn finish(
-        self,
-        keyring: &Keyring,
-        roles: &[Role],
-        root_chain: Vec<u8>,
-    ) -> Result<Vec<u8>, BuildError> {
-        let envelope = Envelope::unsealed(&self.inner).map_err(|_| BuildError::Rows)?;
-        let envelope = codec::encode(Kind::Envelope, &envelope)?;
+    fn finish(self, units: &[Unit]) -> Result<Draft, BuildError> {
+        let package = self.inner.package;
+        let inner = codec::encode(Kind::InnerManifest, &self.inner)?;
+        let inner = seal::seal(&package, Part::Inner, &self.seed.inner_key(), &inner);
+        if units.is_empty() {
+            return Err(BuildError::NoDevice);
+        }
+        let mut envelopes: Vec<(u32, Vec<u8>)> = Vec::with_capacity(units.len());
+        for unit in units {
+            if envelopes.iter().any(|(number, _)| *number == unit.unit) {
+                return Err(BuildError::UnitTwice { unit: unit.unit });
+            }
+            envelopes.push((unit.unit, codec::encode(Kind::Envelope, &self.envelope(unit)?)?));
+        }
+        let mut refs: Vec<PartRef> = envelopes.iter().map(|(_, it)| PartRef::of(it)).collect();
+        refs.sort_unstable();
         let manifest = Manifest {
-            package: self.inner.package,
+            package,
             dataset: self.dataset,
             version: self.terms.version,
             created: self.terms.created,
             expires: self.terms.expires,
-            base: None,
+            base: self.base.map(|base| base.base),
             min_app: APP,
             freshness: self.terms.freshness,
             chip_required: self.terms.chip_required,
-            envelope_hash: sha256(&envelope),
-            envelope_len: u32::try_from(envelope.len()).map_err(|_| BuildError::Rows)?,
-            chunks: self.refs,
+            envelopes: refs,
+            inner: PartRef::of(&inner),
+            chunks: self.chunks.iter().map(|chunk| PartRef::of(chunk)).collect(),
         };
+        manifest.validate()?;
+        self.inner.validate(&manifest)?;
         let manifest = codec::encode(Kind::Manifest, &manifest)?;
-        let signatures =
-            roles.iter().flat_map(|role| keyring.sign_manifest(*role, &manifest)).collect();
-        let signed = codec::encode(Kind::SignedManifest, &SignedManifest { manifest, signatures })?;
-        let mut package = Vec::new();
-        layout::write_sections(&mut package, &Sections { root_chain, manifest: signed, envelope })
-            .map_err(|_| BuildError::Rows)?;
-        package.extend_from_slice(&self.bytes);
-        Ok(package)
+        Ok(Draft { manifest, inner, envelopes, chunks: self.chunks })
     }
-}
 
-/// Returns the region of a register row: the first three digits of its number.
-fn region_of(number: u64) -> u16 {
-    u16::try_from(number / 1_000_000_000).unwrap_or(u16::MAX)
-}
-
-/// Names a package by its dataset, version and time: the same source gives the same name.
-fn package_id(dataset: Dataset, terms: Terms) -> [u8; 16] {
-    let text = format!(
-        "fieldcheck-package-v1 {} {} {} {}",
-        dataset.number(),
-        terms.version.epoch,
-        terms.version.version,
-        terms.created
-    );
-    let mut id = [0; 16];
-    id.copy_from_slice(&sha256(text.as_bytes())[..16]);
-    id
+    fn envelope(&self, unit: &Unit) -> Result<Envelope, BuildError> {
+        let package = self.inner.package;
+        if unit.devices.is_empty() {
+            return Err(BuildError::NoDevice);
+        }
+        let may_read = |region: u16| match (&unit.regions, self.dataset) {
+            (Some(regions), Dataset::Register) => regions.contains(&region),
+            _ => true,
+        };
+        let regions = match self.dataset {
+            Dataset::Register => &self.inner.regions[..],
+            _ => &[NATIONAL],
+        };
+        let grant = Grant {
+            package,
+            unit: unit.unit,
+            inner_key: *self.seed.inner_key(),
+            content_keys: regions
+                .iter()
+                .filter(|region| may_read(**region))
+                .map(|region| (*region, *self.seed.content_key(self.dataset, *region)))
+                .collect(),
+            freshness: unit.freshness,
+            chip_required: unit.chip_required,
+        };
+        let unit_key = self.seed.unit_key(unit.unit);
+        let encoded = zeroize::Zeroizing::new(codec::encode(Kind::Grant, &grant)?);
+        let mut recipients: Vec<_> = unit
+            .devices
+            .iter()
+            .map(|device| seal::wrap(self.seed, &package, &unit_key, device))
+            .collect();
+        recipients.sort_unstable_by_key(|recipient| recipient.hint);
+        let chunks = (0..).zip(&self.regions).filter(|(_, region)| may_read(**region));
+        Ok(Envelope {
+            package,
+            chunks: Envelope::runs(chunks.map(|(index, _)| index)),
+            recipients,
+            grant: seal::seal(&package, Part::Grant, &unit_key, &encoded),
+        })
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use sync_format::v1::package::Purpose;
-
     use super::*;
     use crate::matching::testing::{named, reported, wanted};
-    use crate::snapshot::Rows;
     use crate::snapshot::testing::{
-        NOW, citizen_row, keyring, notices_package, open, read_whole, register_package, tag_key,
-        terms, trust,
+        UNIT, base_of, citizen_row, notices_package, open, read_whole, register_package, seed,
+        tag_key, terms, trust, units,
     };
+    use crate::snapshot::{Opener, Refusal, Rows, Signed, verify};
+    use sync_format::v1::package::Role;
+    use sync_format::v1::package::seal::SealSecret;
 
     fn row(number: u64) -> RegisterRow {
         RegisterRow { number, tags: 0 }
     }
 
-    fn build_register(rows: Vec<RegisterRow>) -> Result<Vec<u8>, BuildError> {
-        let root = keyring().root(Purpose::Demo, 1, NOW.0 + 1).unwrap();
-        let root_chain = keyring().sign_root(root).unwrap();
-        register(rows, &tag_key(), terms(1), &keyring(), root_chain)
+    fn build_register(rows: Vec<RegisterRow>) -> Result<Draft, BuildError> {
+        register(rows, &[15, 48], terms(1), &units(), &seed())
     }
 
     #[test]
-    fn the_same_rows_and_terms_give_the_same_bytes() {
+    fn the_same_rows_terms_and_seed_give_the_same_bytes() {
         let second = Notice { id: 1_300, ..named("Trần Thị Thử") };
         let rows = [wanted(), second];
         assert_eq!(notices_package(4, &rows), notices_package(4, &rows));
         assert_ne!(notices_package(4, &rows), notices_package(5, &rows));
         assert_eq!(register_package(4, &[citizen_row()]), register_package(4, &[citizen_row()]));
+        let with = |seed: &Seed| notices(&rows, terms(4), &units(), seed).unwrap();
+        let (first, second) = (with(&Seed::new([1; 32])), with(&Seed::new([2; 32])));
+        assert!(first.inner != second.inner && first.chunks != second.chunks);
     }
 
     #[test]
@@ -265,27 +468,26 @@ mod tests {
     }
 
     #[test]
-    fn a_register_names_its_regions_and_is_cut_into_chunks() {
+    fn a_chunk_ends_when_it_is_full_and_at_the_end_of_its_region() {
         let mut rows: Vec<RegisterRow> =
-            (0..REGISTER_ROWS_PER_CHUNK as u64).map(|at| row(15_000_000_000 + at)).collect();
+            (0..=REGISTER_ROWS_PER_CHUNK as u64).map(|at| row(15_000_000_000 + at)).collect();
         rows.push(row(48_000_000_000));
         let package = register_package(1, &rows);
         let (verified, _) = open(&package, &trust()).unwrap();
         let inner = &verified.snapshot().inner;
         assert_eq!(inner.regions, [15, 48]);
         let sizes: Vec<u32> = inner.chunks.iter().map(|chunk| chunk.rows).collect();
-        assert_eq!(sizes, [100_000, 1]);
+        assert_eq!(sizes, [100_000, 1, 1]);
         assert_eq!(inner.tag_key.as_ref(), Some(tag_key().expose()));
         let read = read_whole(&package, &trust()).unwrap();
-        assert!(
-            matches!(&read[1], Rows::Register(last) if *last == rows[REGISTER_ROWS_PER_CHUNK..])
-        );
+        let last = &rows[REGISTER_ROWS_PER_CHUNK + 1..];
+        assert!(matches!(&read[2], Rows::Register(read) if read == last));
     }
 
     #[test]
     fn rows_out_of_order_are_refused_inside_a_chunk_and_between_two() {
         let inside = build_register(vec![row(15_000_000_001), row(15_000_000_000)]);
-        assert!(matches!(inside, Err(BuildError::Rows)), "{inside:?}");
+        assert!(matches!(inside, Err(BuildError::Rows(_))), "{inside:?}");
         let mut rows: Vec<RegisterRow> =
             (0..REGISTER_ROWS_PER_CHUNK as u64).map(|at| row(15_000_000_000 + at)).collect();
         rows.push(row(15_000_000_000));
@@ -294,17 +496,128 @@ mod tests {
     }
 
     #[test]
+    fn a_row_outside_the_declared_regions_is_not_built() {
+        let refused = build_register(vec![row(1_000_000_000)]);
+        assert!(matches!(refused, Err(BuildError::OutsideRegions { region: 1 })), "{refused:?}");
+    }
+
+    #[test]
     fn a_notice_that_the_law_does_not_provide_for_is_not_built() {
         let without_basis = Notice { decision: String::new(), ..wanted() };
-        let root_chain = keyring().sign_root(crate::snapshot::testing::root()).unwrap();
-        let refused = notices(&[without_basis], terms(1), &keyring(), root_chain);
-        assert!(matches!(refused, Err(BuildError::Rows)), "{refused:?}");
+        let refused = notices(&[without_basis], terms(1), &units(), &seed());
+        assert!(matches!(refused, Err(BuildError::Rows(_))), "{refused:?}");
     }
 
     #[test]
     fn a_snapshot_that_is_over_before_it_begins_is_not_built() {
         let over = Terms { expires: terms(1).created, ..terms(1) };
-        let refused = notices(&[wanted()], over, &keyring(), Vec::new());
-        assert!(matches!(refused, Err(BuildError::Expiry)), "{refused:?}");
+        let refused = notices(&[wanted()], over, &units(), &seed());
+        let times = BuildError::Contradictory(PackageError::Times);
+        assert_eq!(refused.unwrap_err().to_string(), times.to_string());
+    }
+
+    #[test]
+    fn a_package_that_nobody_could_open_is_not_built() {
+        let built = |units: &[Unit]| notices(&[wanted()], terms(1), units, &seed());
+        assert!(matches!(built(&[]), Err(BuildError::NoDevice)));
+        let without = Unit { devices: Vec::new(), ..units().remove(0) };
+        assert!(matches!(built(&[without]), Err(BuildError::NoDevice)));
+        let twice = [units(), units()].concat();
+        assert!(matches!(built(&twice), Err(BuildError::UnitTwice { unit: UNIT })));
+    }
+
+    /// Two units: one reads region 15 alone, the other both.
+    fn two_units() -> (Vec<Unit>, SealSecret, SealSecret) {
+        let (of_one, of_both) = (SealSecret::new([1; 32]), SealSecret::new([2; 32]));
+        let unit = |unit, regions, device: &SealSecret| Unit {
+            unit,
+            regions,
+            freshness: None,
+            chip_required: false,
+            devices: vec![device.public()],
+        };
+        (vec![unit(1, Some(vec![15]), &of_one), unit(2, None, &of_both)], of_one, of_both)
+    }
+
+    fn opened(
+        draft: &Draft,
+        unit: u32,
+        secret: &SealSecret,
+    ) -> Result<(Vec<u16>, u64, Vec<Rows>), Refusal> {
+        use crate::snapshot::testing::{keyring, root};
+        let root_chain = keyring().sign_root(root()).unwrap();
+        let signatures = keyring().sign_manifest(Role::Register, &draft.manifest);
+        let package = draft.package(unit, &root_chain, signatures).unwrap();
+        let mut rest = &package[..];
+        let signed = Signed::read(&mut rest).unwrap();
+        let verified = verify(signed, &trust(), Opener::Device(secret))?;
+        let rows = (0..verified.chunk_count())
+            .map(|position| verified.read_rows(position, &mut rest))
+            .collect::<Result<Vec<Rows>, Refusal>>()?;
+        verified.expect_end(&mut rest)?;
+        let inner = &verified.snapshot().inner;
+        Ok((inner.regions.clone(), inner.rows, rows))
+    }
+
+    #[test]
+    fn a_unit_reads_its_own_regions_and_no_others() {
+        let (units, of_one, of_both) = two_units();
+        let rows = [row(15_000_000_000), row(15_000_000_001), row(48_000_000_000)];
+        let draft = register(rows, &[15, 48], terms(1), &units, &seed()).unwrap();
+        let (regions, count, read) = opened(&draft, 1, &of_one).unwrap();
+        assert_eq!((regions, count, read.len()), (vec![15], 2, 1));
+        let (regions, count, read) = opened(&draft, 2, &of_both).unwrap();
+        assert_eq!((regions, count, read.len()), (vec![15, 48], 3, 2));
+        for (unit, secret) in [(1, &of_both), (2, &of_one), (2, &SealSecret::new([3; 32]))] {
+            let refused = opened(&draft, unit, secret);
+            assert!(matches!(refused, Err(Refusal::NotForThisDevice)), "{unit}: {refused:?}");
+        }
+    }
+
+    #[test]
+    fn the_stricter_terms_count_of_list_and_unit() {
+        let of_unit = Freshness { fresh_hours: 12, usable_hours: 100 };
+        let mut units = units();
+        units[0].freshness = Some(of_unit);
+        units[0].chip_required = true;
+        let draft = notices(&[wanted()], terms(1), &units, &seed()).unwrap();
+        let roles = [Role::NoticesAuthor, Role::NoticesApprover];
+        let package = crate::snapshot::testing::package(&draft, &roles);
+        let (verified, _) = open(&package, &trust()).unwrap();
+        let snapshot = verified.snapshot();
+        assert_eq!(snapshot.freshness, Freshness { fresh_hours: 12, usable_hours: 72 });
+        assert!(snapshot.chip_required && !snapshot.manifest.chip_required);
+    }
+
+    #[test]
+    fn a_delta_names_its_base_and_is_believed_on_it_alone() {
+        let full = register_package(1, &[citizen_row()]);
+        let base = base_of(&full);
+        let gone = RegisterRow { tags: sync_format::v1::register::TOMBSTONE, ..citizen_row() };
+        let draft = register_delta(&base, [gone], terms(2), &units(), &seed()).unwrap();
+        let delta = crate::snapshot::testing::package(&draft, &[Role::Register]);
+        assert!(matches!(
+            read_whole(&delta, &trust()),
+            Err(Refusal::WrongBase { needed: 1, installed: None })
+        ));
+        let mut on_base = trust();
+        on_base.register.base = Some(base.base);
+        on_base.register.tag_key = base.inner.tag_key;
+        let read = read_whole(&delta, &on_base).unwrap();
+        assert!(matches!(&read[..], [Rows::Register(rows)] if *rows == [gone]));
+        // The same version with other contents is another base.
+        on_base.register.base = Some(Base { version: 1, manifest: [0; 32] });
+        let refused = read_whole(&delta, &on_base);
+        assert!(matches!(refused, Err(Refusal::WrongBase { installed: Some(1), .. })));
+        on_base.register.base = Some(base.base);
+        on_base.register.tag_key = Some([0; 32]);
+        assert!(matches!(read_whole(&delta, &on_base), Err(Refusal::WrongTagKey)));
+    }
+
+    #[test]
+    fn a_full_register_takes_no_row_away() {
+        let gone = RegisterRow { tags: sync_format::v1::register::TOMBSTONE, ..citizen_row() };
+        let refused = read_whole(&register_package(1, &[gone]), &trust());
+        assert!(matches!(refused, Err(Refusal::DamagedChunk { chunk: 0, .. })), "{refused:?}");
     }
 }

@@ -28,7 +28,8 @@ impl std::fmt::Debug for Keyring {
 const ROOT_KEYS: (usize, u8) = (3, 2);
 
 /// The roles that a new keyring gets a key for.
-const ROLES: [Role; 3] = [Role::NoticesAuthor, Role::NoticesApprover, Role::Register];
+const ROLES: [Role; 4] =
+    [Role::NoticesAuthor, Role::NoticesApprover, Role::Register, Role::Release];
 
 /// Why a keyring could not be read.
 #[derive(Debug, thiserror::Error)]
@@ -116,14 +117,34 @@ impl Keyring {
         Ok(keyring)
     }
 
-    /// Returns the encoded root document for these keys.
+    /// Returns the encoded first root document for these keys.
     ///
-    /// `expires` is in seconds since 1970 UTC.
-    pub fn root(&self, purpose: Purpose, epoch: u32, expires: i64) -> Result<Vec<u8>, BuildError> {
-        let root = Root {
+    /// `made` and `expires` are in seconds since 1970 UTC.
+    pub fn root(
+        &self,
+        purpose: Purpose,
+        epoch: u32,
+        made: i64,
+        expires: i64,
+    ) -> Result<Vec<u8>, BuildError> {
+        let root = self.root_document(purpose, epoch, 1, made, expires);
+        root.validate().map_err(|_| BuildError::Root)?;
+        Ok(codec::encode(Kind::Root, &root)?)
+    }
+
+    fn root_document(
+        &self,
+        purpose: Purpose,
+        epoch: u32,
+        root_version: u32,
+        made: i64,
+        expires: i64,
+    ) -> Root {
+        Root {
             purpose,
             epoch,
-            root_version: 1,
+            root_version,
+            made,
             expires,
             root_keys: KeySet {
                 threshold: ROOT_KEYS.1,
@@ -136,23 +157,58 @@ impl Keyring {
                     keys: KeySet { threshold: 1, keys: self.public_keys(*role) },
                 })
                 .collect(),
-        };
-        root.validate().map_err(|_| BuildError::Root)?;
-        Ok(codec::encode(Kind::Root, &root)?)
+        }
     }
 
     /// Returns the encoded chain of one root document, signed by all root keys.
     pub fn sign_root(&self, root: Vec<u8>) -> Result<Vec<u8>, BuildError> {
+        Ok(codec::encode(Kind::RootChain, &RootChain(vec![self.signed_root(root)]))?)
+    }
+
+    /// Returns the root document with the signatures of all root keys.
+    pub fn signed_root(&self, root: Vec<u8>) -> SignedRoot {
         let signatures = self.root.iter().map(|key| sign(key, Domain::Root, &root)).collect();
-        Ok(codec::encode(Kind::RootChain, &RootChain(vec![SignedRoot { root, signatures }]))?)
+        SignedRoot { root, signatures }
+    }
+
+    /// Returns `chain` with a root document more, which hands over from these keys to those of
+    /// `next` and is signed by both.
+    pub fn rotate(
+        &self,
+        chain: &[u8],
+        next: &Keyring,
+        epoch: u32,
+        made: i64,
+        expires: i64,
+    ) -> Result<Vec<u8>, BuildError> {
+        let RootChain(mut chain) =
+            codec::decode(Kind::RootChain, chain).map_err(|_| BuildError::Root)?;
+        let newest = chain.last().ok_or(BuildError::Root)?;
+        let newest: Root = codec::decode(Kind::Root, &newest.root).map_err(|_| BuildError::Root)?;
+        let version = newest.root_version.checked_add(1).ok_or(BuildError::Root)?;
+        let root = next.root_document(newest.purpose, epoch, version, made, expires);
+        root.validate().map_err(|_| BuildError::Root)?;
+        let mut signed = next.signed_root(codec::encode(Kind::Root, &root)?);
+        for signature in self.signed_root(signed.root.clone()).signatures {
+            if !signed.signatures.contains(&signature) {
+                signed.signatures.push(signature);
+            }
+        }
+        chain.push(signed);
+        Ok(codec::encode(Kind::RootChain, &RootChain(chain))?)
     }
 
     /// Signs a manifest with every key of `role`.
     pub fn sign_manifest(&self, role: Role, manifest: &[u8]) -> Vec<Signature> {
+        self.sign_as(role, Domain::Manifest, manifest)
+    }
+
+    /// Signs encoded bytes with every key of `role`.
+    pub fn sign_as(&self, role: Role, domain: Domain, bytes: &[u8]) -> Vec<Signature> {
         self.roles
             .iter()
             .filter(|(held, _)| *held == role)
-            .map(|(_, key)| sign(key, Domain::Manifest, manifest))
+            .map(|(_, key)| sign(key, domain, bytes))
             .collect()
     }
 
@@ -201,7 +257,7 @@ mod tests {
     fn keys_come_back_from_their_text() {
         let keyring = Keyring::generate().unwrap();
         let again = Keyring::from_text(&keyring.to_text()).unwrap();
-        let root = |keyring: &Keyring| keyring.root(Purpose::Demo, 1, 9).unwrap();
+        let root = |keyring: &Keyring| keyring.root(Purpose::Demo, 1, 8, 9).unwrap();
         assert_eq!(root(&again), root(&keyring));
         assert_eq!(*again.to_text(), *keyring.to_text());
     }
@@ -212,10 +268,10 @@ mod tests {
         let drawn = text(&Keyring::generate().unwrap());
         assert_ne!(drawn, text(&Keyring::generate().unwrap()));
         let mut lines: Vec<&str> = drawn.lines().collect();
-        assert_eq!(lines.len(), 6);
+        assert_eq!(lines.len(), 7);
         lines.sort_by_key(|line| line.split_once(' ').map(|(_, key)| key));
         lines.dedup_by_key(|line| line.split_once(' ').map(|(_, key)| key));
-        assert_eq!(lines.len(), 6, "every key is another");
+        assert_eq!(lines.len(), 7, "every key is another");
         assert_eq!(text(&Keyring::simulated(3)), text(&Keyring::simulated(3)));
         assert_ne!(text(&Keyring::simulated(3)), text(&Keyring::simulated(4)));
     }
@@ -262,12 +318,12 @@ mod tests {
         let author = text.lines().find(|line| line.starts_with("notices-author ")).unwrap();
         let both = author.replace("notices-author", "notices-approver");
         let text = format!("{}{both}\n", text.as_str());
-        let refused = Keyring::from_text(&text).unwrap().root(Purpose::Demo, 1, 9);
+        let refused = Keyring::from_text(&text).unwrap().root(Purpose::Demo, 1, 8, 9);
         assert!(matches!(refused, Err(BuildError::Root)), "{refused:?}");
     }
 
     #[test]
     fn keys_do_not_show_themselves() {
-        assert_eq!(format!("{:?}", Keyring::simulated(1)), "Keyring(3 root keys, 3 role keys)");
+        assert_eq!(format!("{:?}", Keyring::simulated(1)), "Keyring(3 root keys, 4 role keys)");
     }
 }

@@ -5,15 +5,16 @@
 use sync_format::codec::{self, Kind};
 use sync_format::v1::notice::{Notice, encode_notices};
 use sync_format::v1::package::layout::{self, Sections};
+use sync_format::v1::package::seal::{self, Part, SealSecret, Seed};
 use sync_format::v1::package::{
-    ChunkInfo, ChunkRef, Envelope, Freshness, InnerManifest, Manifest, Purpose, Recipient, Role,
+    Base, ChunkInfo, Envelope, Freshness, Grant, InnerManifest, Manifest, PartRef, Purpose, Role,
     Root, Signature, SignedManifest, SnapshotVersion, sha256,
 };
-use sync_format::v1::register::{RegisterRow, Status, TagKey};
+use sync_format::v1::register::{RegisterRow, Status, TagKey, region_of};
 
-use super::build::{self, Terms};
+use super::build::{self, BaseOf, Terms, Unit};
 use super::keyring::Keyring;
-use super::{Refusal, Rows, Signed, Snapshot, Trust, Verified, verify};
+use super::{Held, Opener, Refusal, Rows, Signed, Snapshot, Trust, Verified, verify};
 use crate::clock::{DeviceTime, TrustedTime};
 use crate::matching::testing::{birth, day, wanted};
 
@@ -25,9 +26,31 @@ pub(crate) fn keyring() -> Keyring {
     Keyring::simulated(1)
 }
 
-/// The root document, good for a year.
+/// The root document, made a month ago and good for a year.
 pub(crate) fn root() -> Vec<u8> {
-    keyring().root(Purpose::Demo, EPOCH, NOW.0 + 365 * 24 * HOUR).unwrap()
+    keyring().root(Purpose::Demo, EPOCH, NOW.0 - 30 * 24 * HOUR, NOW.0 + 365 * 24 * HOUR).unwrap()
+}
+
+/// The key of the device that all packages are sealed to.
+pub(crate) fn seal_secret() -> SealSecret {
+    SealSecret::new([0xd1; 32])
+}
+
+pub(crate) const UNIT: u32 = 4_107;
+
+/// The one unit, with the one device.
+pub(crate) fn units() -> Vec<Unit> {
+    vec![Unit {
+        unit: UNIT,
+        regions: None,
+        freshness: None,
+        chip_required: false,
+        devices: vec![seal_secret().public()],
+    }]
+}
+
+pub(crate) fn seed() -> Seed {
+    Seed::new([7; 32])
 }
 
 /// What a newly enrolled device trusts.
@@ -35,9 +58,10 @@ pub(crate) fn trust() -> Trust {
     Trust {
         root_hash: sha256(&root()),
         purpose: Purpose::Demo,
-        notices_floor: None,
-        register_floor: None,
+        notices: Held::default(),
+        register: Held::default(),
         time: TrustedTime::new(NOW, NOW),
+        real_time: NOW,
     }
 }
 
@@ -58,19 +82,37 @@ pub(crate) fn terms(number: u64) -> Terms {
 
 /// A package of notices, built as headquarters builds it.
 pub(crate) fn notices_package(number: u64, rows: &[Notice]) -> Vec<u8> {
-    let root_chain = keyring().sign_root(root()).unwrap();
-    build::notices(rows, terms(number), &keyring(), root_chain).unwrap()
+    let draft = build::notices(rows, terms(number), &units(), &seed()).unwrap();
+    package(&draft, &[Role::NoticesAuthor, Role::NoticesApprover])
 }
 
 /// A package of register rows, built as headquarters builds it.
 pub(crate) fn register_package(number: u64, rows: &[RegisterRow]) -> Vec<u8> {
-    let root_chain = keyring().sign_root(root()).unwrap();
+    let mut regions: Vec<u16> = rows.iter().map(|row| region_of(row.number)).collect();
+    regions.dedup();
     let rows = rows.iter().copied();
-    build::register(rows, &tag_key(), terms(number), &keyring(), root_chain).unwrap()
+    let draft = build::register(rows, &regions, terms(number), &units(), &seed()).unwrap();
+    package(&draft, &[Role::Register])
+}
+
+/// The package file of the one unit, signed by the keys of these roles.
+pub(crate) fn package(draft: &build::Draft, roles: &[Role]) -> Vec<u8> {
+    let root_chain = keyring().sign_root(root()).unwrap();
+    let sign = |role: &Role| keyring().sign_manifest(*role, &draft.manifest);
+    draft.package(UNIT, &root_chain, roles.iter().flat_map(sign).collect()).unwrap()
+}
+
+/// What a delta to this package is built against.
+pub(crate) fn base_of(package: &[u8]) -> BaseOf {
+    let (verified, _) = open(package, &trust()).unwrap();
+    let snapshot = verified.snapshot();
+    let SnapshotVersion { epoch, version } = snapshot.manifest.version;
+    let manifest = sha256(snapshot.manifest_bytes());
+    BaseOf { base: Base { version, manifest }, epoch, inner: snapshot.inner.clone() }
 }
 
 pub(crate) fn tag_key() -> TagKey {
-    TagKey::new([7; 32])
+    TagKey::new(*seed().tag_key())
 }
 
 /// The row of [`crate::matching::testing::a_citizen`], who is alive and whose card is in force.
@@ -89,15 +131,16 @@ pub(crate) fn open<'a>(
     mut package: &'a [u8],
     trust: &Trust,
 ) -> Result<(Verified<Snapshot>, &'a [u8]), Refusal> {
-    let verified = verify(Signed::read(&mut package)?, trust)?;
+    let secret = seal_secret();
+    let verified = verify(Signed::read(&mut package)?, trust, Opener::Device(&secret))?;
     Ok((verified, package))
 }
 
 /// Reads a package to its end, as an installation does.
 pub(crate) fn read_whole(package: &[u8], trust: &Trust) -> Result<Vec<Rows>, Refusal> {
     let (verified, mut rest) = open(package, trust)?;
-    let chunks = verified.snapshot().manifest.chunks.len();
-    let rows = (0..chunks).map(|index| verified.read_rows(index, &mut rest)).collect();
+    let chunks = 0..verified.chunk_count();
+    let rows = chunks.map(|position| verified.read_rows(position, &mut rest)).collect();
     verified.expect_end(&mut rest)?;
     rows
 }
@@ -109,10 +152,10 @@ pub(crate) fn read_whole(package: &[u8], trust: &Trust) -> Result<Vec<Rows>, Ref
 pub(crate) struct Draft {
     pub root: Root,
     pub manifest: Manifest,
+    pub envelope: Envelope,
+    pub grant: Grant,
     pub inner: InnerManifest,
-    pub suite: u8,
-    pub recipients: Vec<Recipient>,
-    /// Compressed.
+    /// Compressed, not yet sealed.
     pub chunks: Vec<Vec<u8>>,
     /// Who signs the manifest.
     pub roles: Vec<Role>,
@@ -131,17 +174,22 @@ impl Draft {
     }
 
     fn of(package: &[u8], roles: Vec<Role>) -> Draft {
+        let (sections, _) = split(package);
         let (verified, mut rest) = open(package, &trust()).unwrap();
         let Snapshot { manifest, inner, .. } = verified.snapshot().clone();
-        let chunks =
-            manifest.chunks.iter().map(|chunk| layout::read_chunk(&mut rest, chunk).unwrap());
+        let grant = verified.grant.clone();
+        let open_chunk = |(index, chunk): (u32, &PartRef)| {
+            let sealed = layout::read_chunk(&mut rest, chunk).unwrap();
+            let key = &grant.content_keys[0].1;
+            seal::open(&manifest.package, Part::Chunk(index), key, &sealed).unwrap()
+        };
         Draft {
             root: codec::decode(Kind::Root, &root()).unwrap(),
-            chunks: chunks.collect(),
+            chunks: (0..).zip(&manifest.chunks).map(open_chunk).collect(),
+            envelope: codec::decode(Kind::Envelope, &sections.envelope).unwrap(),
+            grant,
             manifest,
             inner,
-            suite: 0,
-            recipients: Vec::new(),
             roles,
         }
     }
@@ -192,22 +240,26 @@ impl Draft {
         root_chain: Vec<u8>,
         sign: impl FnOnce(&[u8]) -> Vec<Signature>,
     ) -> Vec<u8> {
-        let envelope = Envelope {
-            suite: self.suite,
-            inner: codec::encode(Kind::InnerManifest, &self.inner).unwrap(),
-            recipients: self.recipients,
-        };
-        let envelope = codec::encode(Kind::Envelope, &envelope).unwrap();
-        self.manifest.envelope_hash = sha256(&envelope);
-        self.manifest.envelope_len = envelope.len() as u32;
-        let chunks = self.chunks.iter();
-        self.manifest.chunks =
-            chunks.map(|chunk| ChunkRef { hash: sha256(chunk), len: chunk.len() as u32 }).collect();
+        let package = self.manifest.package;
+        let grant = codec::encode(Kind::Grant, &self.grant).unwrap();
+        self.envelope.grant = seal::seal(&package, Part::Grant, &seed().unit_key(UNIT), &grant);
+        self.envelope.chunks = Envelope::runs(0..self.chunks.len() as u32);
+        let envelope = codec::encode(Kind::Envelope, &self.envelope).unwrap();
+        let inner = codec::encode(Kind::InnerManifest, &self.inner).unwrap();
+        let inner = seal::seal(&package, Part::Inner, &self.grant.inner_key, &inner);
+        self.manifest.envelopes = vec![PartRef::of(&envelope)];
+        self.manifest.inner = PartRef::of(&inner);
+        let key = self.grant.content_keys[0].1;
+        let chunks = (0..).zip(&self.chunks);
+        let chunks: Vec<Vec<u8>> = chunks
+            .map(|(index, chunk)| seal::seal(&package, Part::Chunk(index), &key, chunk))
+            .collect();
+        self.manifest.chunks = chunks.iter().map(|chunk| PartRef::of(chunk)).collect();
         let manifest = codec::encode(Kind::Manifest, &self.manifest).unwrap();
         let signatures = sign(&manifest);
         let signed = SignedManifest { manifest, signatures };
         let manifest = codec::encode(Kind::SignedManifest, &signed).unwrap();
-        join(Sections { root_chain, manifest, envelope }, &self.chunks.concat())
+        join(Sections { root_chain, manifest, envelope, inner }, &chunks.concat())
     }
 }
 

@@ -116,8 +116,8 @@ pub fn install(
         )
         .map_err(StoreError::from)?;
     let (mut rows, of_rows) = (0, snapshot.inner.rows);
-    for (index, inner) in snapshot.inner.chunks.iter().enumerate() {
-        insert(&connection, &verified.read_rows(index, &mut reader)?)?;
+    for (position, inner) in snapshot.inner.chunks.iter().enumerate() {
+        insert(&connection, &verified.read_rows(position, &mut reader)?)?;
         rows += u64::from(inner.rows);
         if progress(Progress { rows, of_rows }) == Proceed::Stop {
             return Err(InstallError::Stopped);

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use rusqlite::{Connection, OptionalExtension as _, params};
+use sync_format::v1::package::seal::SealSecret;
 use sync_format::v1::package::{Dataset, Purpose, SnapshotVersion};
 
 use super::install::Replaces;
@@ -26,6 +27,8 @@ pub struct Enrolment {
     pub purpose: Purpose,
     /// Headquarters' X25519 key that record bodies are sealed to.
     pub collect_key: [u8; 32],
+    /// The device's own key that packages are sealed to; headquarters has its public half.
+    pub seal_secret: SealSecret,
     /// When it was enrolled.
     pub enrolled_at: DeviceTime,
 }
@@ -100,7 +103,7 @@ impl State {
         let connection = super::open(path, key, Kind::State, Access::Create)?;
         durable(&connection)?;
         connection.execute(
-            "INSERT INTO enrolment VALUES (1, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO enrolment VALUES (1, ?, ?, ?, ?, ?, ?, ?, ?)",
             params![
                 enrolment.device,
                 enrolment.label,
@@ -108,6 +111,7 @@ impl State {
                 enrolment.root_hash,
                 enrolment.purpose.number(),
                 enrolment.collect_key,
+                enrolment.seal_secret.expose(),
                 enrolment.enrolled_at.0
             ],
         )?;
@@ -125,7 +129,8 @@ impl State {
     /// Returns what enrolment gave this device.
     pub fn enrolment(&self) -> Result<Enrolment, StoreError> {
         let enrolment = self.connection.query_row(
-            "SELECT device, label, unit, root_hash, purpose, collect_key, enrolled_at FROM enrolment",
+            "SELECT device, label, unit, root_hash, purpose, collect_key, seal_secret, enrolled_at
+             FROM enrolment",
             [],
             |row| {
                 Ok((
@@ -136,7 +141,8 @@ impl State {
                         root_hash: row.get(3)?,
                         purpose: Purpose::Demo,
                         collect_key: row.get(5)?,
-                        enrolled_at: DeviceTime(row.get(6)?),
+                        seal_secret: SealSecret::new(row.get(6)?),
+                        enrolled_at: DeviceTime(row.get(7)?),
                     },
                     row.get::<_, u8>(4)?,
                 ))

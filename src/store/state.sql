@@ -8,6 +8,7 @@ CREATE TABLE enrolment (
     root_hash      BLOB    NOT NULL CHECK (length(root_hash) = 32),   -- SHA-256 of the trusted root document
     purpose        INTEGER NOT NULL,                                  -- 1 production, 2 demo
     collect_key    BLOB    NOT NULL CHECK (length(collect_key) = 32), -- X25519, headquarters' of this month
+    seal_secret    BLOB    NOT NULL CHECK (length(seal_secret) = 32), -- X-Wing, this device's own
     enrolled_at    INTEGER NOT NULL                                   -- seconds since 1970 UTC
 ) STRICT;
 

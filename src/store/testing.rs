@@ -11,8 +11,8 @@ use super::install::{InstallError, Proceed, Replaces, install};
 use super::state::{Active, Enrolment, State};
 use super::{Access, Kind, open};
 use crate::keys::SecretKey;
-use crate::snapshot::Trust;
 use crate::snapshot::testing::{NOW, root, trust};
+use crate::snapshot::{Held, Trust};
 
 /// A folder with a state database and a place for snapshots; it goes when it is dropped.
 pub(crate) struct Store {
@@ -33,11 +33,11 @@ impl Store {
 
     /// What the device trusts now.
     pub(crate) fn trust(&self) -> Trust {
-        Trust {
-            notices_floor: self.state.floor(Dataset::Notices).unwrap(),
-            register_floor: self.state.floor(Dataset::Register).unwrap(),
-            ..trust()
-        }
+        let held = |dataset| {
+            let floor = self.state.floor(dataset).unwrap();
+            Held { floor, ..Held::default() }
+        };
+        Trust { notices: held(Dataset::Notices), register: held(Dataset::Register), ..trust() }
     }
 
     /// Verifies and installs a package.
@@ -76,6 +76,7 @@ pub(crate) fn key() -> SecretKey {
 
 pub(crate) fn enrolment() -> Enrolment {
     Enrolment {
+        seal_secret: crate::snapshot::testing::seal_secret(),
         device: [9; 16],
         label: "07".to_owned(),
         unit: 4_107,

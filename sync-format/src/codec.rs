@@ -40,6 +40,22 @@ numbered! {
         Record = 10, "record";
         /// [`crate::v1::record::Body`].
         Body = 11, "body";
+        /// [`crate::v1::package::Grant`].
+        Grant = 12, "grant";
+        /// [`crate::v1::message::Withdrawal`].
+        Withdrawal = 13, "withdrawal";
+        /// [`crate::v1::message::SignedWithdrawal`].
+        SignedWithdrawal = 14, "signed-withdrawal";
+        /// [`crate::v1::message::Release`].
+        Release = 15, "release";
+        /// [`crate::v1::message::SignedRelease`].
+        SignedRelease = 16, "signed-release";
+        /// [`crate::v1::message::Index`].
+        Index = 17, "index";
+        /// [`crate::v1::message::Installed`].
+        Installed = 18, "installed";
+        /// [`crate::v1::message::SignedInstalled`].
+        SignedInstalled = 19, "signed-installed";
     }
 }
 
@@ -57,6 +73,11 @@ impl Kind {
             Kind::RecordHeader => limits::MAX_RECORD_HEADER_BYTES,
             Kind::Record => limits::MAX_RECORD_BYTES,
             Kind::Body => limits::MAX_BODY_BYTES,
+            Kind::Grant => limits::MAX_GRANT_BYTES,
+            Kind::Withdrawal | Kind::SignedWithdrawal => limits::MAX_SIGNED_WITHDRAWAL_BYTES,
+            Kind::Release | Kind::SignedRelease => limits::MAX_SIGNED_RELEASE_BYTES,
+            Kind::Index => limits::MAX_INDEX_BYTES,
+            Kind::Installed | Kind::SignedInstalled => limits::MAX_SIGNED_INSTALLED_BYTES,
         }
     }
 }

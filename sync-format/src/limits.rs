@@ -10,19 +10,52 @@ pub const MAX_ROOT_BYTES: usize = 32 * KIB;
 /// Longest encoded chain of signed roots, bytes. Chosen: a thousand rotations of real roots.
 pub const MAX_ROOT_CHAIN_BYTES: usize = MIB;
 
-/// Longest encoded outer manifest, bytes: [`MAX_CHUNKS`] references of 37 bytes take 592 KiB.
+/// Longest encoded outer manifest, bytes: [`MAX_CHUNKS`] references of 37 bytes take 592 KiB, and
+/// [`MAX_ENVELOPES`] take 148.
 pub const MAX_MANIFEST_BYTES: usize = MIB;
 
 /// Longest encoded manifest with its signatures, bytes.
 pub const MAX_SIGNED_MANIFEST_BYTES: usize = MAX_MANIFEST_BYTES + 16 * KIB;
 
-/// Longest encoded inner manifest, bytes: [`MAX_CHUNKS`] descriptions of 60 bytes take 960 KiB.
+/// Longest encoded inner manifest, bytes: [`MAX_CHUNKS`] descriptions of 60 bytes take 960 KiB, and
+/// [`MAX_WITHDRAWN`] order numbers of 9 take 879.
 pub const MAX_INNER_MANIFEST_BYTES: usize = 2 * MIB;
 
-/// Longest encoded envelope, bytes: an inner manifest and some 1,500 sealed keys of 1.2 kB
-/// (X-Wing: 1,120 bytes of encapsulation, 32 of key, 16 of tag), which is more than one unit has
-/// devices.
+/// Longest sealed inner manifest, bytes: with the 16-byte tag.
+pub const MAX_SEALED_INNER_BYTES: usize = MAX_INNER_MANIFEST_BYTES + 16;
+
+/// Longest encoded envelope, bytes: some 3,500 sealed keys of 1.2 kB (X-Wing: 1,120 bytes of
+/// encapsulation, 32 of key, 16 of tag), which is more than one unit has devices.
 pub const MAX_ENVELOPE_BYTES: usize = 4 * MIB;
+
+/// Most envelopes of a package. Chosen: ten times the number of border posts and boats there may be.
+pub const MAX_ENVELOPES: usize = 4_096;
+
+/// Longest encoded grant, bytes: 101 regions of 37 bytes take 3.7 kB.
+pub const MAX_GRANT_BYTES: usize = 8 * KIB;
+
+/// Most notices that a delta withdraws. Chosen: half of the list.
+pub const MAX_WITHDRAWN: usize = 100_000;
+
+/// Most notices that one emergency withdrawal names: its QR code must be read from paper.
+pub const MAX_EMERGENCY_WITHDRAWN: usize = 64;
+
+/// Longest encoded emergency withdrawal with its signatures, bytes: what one QR code of version 25
+/// holds as text, so that a handheld reads it.
+pub const MAX_SIGNED_WITHDRAWAL_BYTES: usize = KIB;
+
+/// Longest label of an application update, characters.
+pub const MAX_LABEL_CHARS: usize = 40;
+
+/// Longest encoded release with its signatures, bytes.
+pub const MAX_SIGNED_RELEASE_BYTES: usize = 4 * KIB;
+
+/// Longest encoded index of a repository, bytes: for each package [`MAX_CHUNKS`] and [`MAX_ENVELOPES`]
+/// references, and eight packages.
+pub const MAX_INDEX_BYTES: usize = 8 * MIB;
+
+/// Longest signed proof of an installation, bytes; one takes about 150.
+pub const MAX_SIGNED_INSTALLED_BYTES: usize = KIB;
 
 /// Most chunks in a package. At [`REGISTER_ROWS_PER_CHUNK`] this is 1.6 billion rows, sixteen times
 /// the nation.

@@ -10,7 +10,7 @@ use fieldcheck::device::{self, Device, DeviceError, Session};
 use fieldcheck::document::{Document, qr};
 use fieldcheck::keys::{ArgonCost, Pin, SecretKey, SimulatedDeviceKey, Vault, queue_key};
 use fieldcheck::queue::draw_collect_keys;
-use fieldcheck::snapshot::build::{self, Terms};
+use fieldcheck::snapshot::build::{self, Draft, Terms, Unit};
 use fieldcheck::snapshot::keyring::Keyring;
 use fieldcheck::store::install::Proceed;
 use fieldcheck::store::state::Enrolment;
@@ -19,11 +19,13 @@ use rusqlite::Connection;
 use rusqlite::types::ValueRef;
 use sync_format::v1::date::{Date, PartialDate};
 use sync_format::v1::notice::{Action, Category, Cautions, Notice, Number, NumberKind, Sex};
-use sync_format::v1::package::{Dataset, Freshness, Purpose, SnapshotVersion, sha256};
-use sync_format::v1::register::{RegisterRow, Status, TagKey};
+use sync_format::v1::package::seal::{SealSecret, Seed};
+use sync_format::v1::package::{Dataset, Freshness, Purpose, Role, SnapshotVersion, sha256};
+use sync_format::v1::register::{RegisterRow, Status, TagKey, region_of};
 
 pub const NOW: DeviceTime = DeviceTime(1_795_521_600);
 const HOUR: i64 = 3_600;
+const UNIT: u32 = 4_107;
 
 pub const HIS_NUMBER: &str = "048088999901";
 /// The citizen's card of 2022, as its QR code has it.
@@ -96,7 +98,7 @@ pub fn day(iso: &str) -> Date {
 }
 
 fn tag_key() -> TagKey {
-    TagKey::new([7; 32])
+    TagKey::new(*seed().tag_key())
 }
 
 fn keyring() -> Keyring {
@@ -104,7 +106,36 @@ fn keyring() -> Keyring {
 }
 
 fn root() -> Vec<u8> {
-    keyring().root(Purpose::Demo, 1, NOW.0 + 365 * 24 * HOUR).expect("a root")
+    let (made, expires) = (NOW.0 - 30 * 24 * HOUR, NOW.0 + 365 * 24 * HOUR);
+    keyring().root(Purpose::Demo, 1, made, expires).expect("a root")
+}
+
+/// The key of the device that all packages are sealed to.
+pub fn seal_secret() -> SealSecret {
+    SealSecret::new([0xd1; 32])
+}
+
+/// The one unit, with the one device.
+pub fn units() -> Vec<Unit> {
+    vec![Unit {
+        unit: UNIT,
+        regions: None,
+        freshness: None,
+        chip_required: false,
+        devices: vec![seal_secret().public()],
+    }]
+}
+
+fn seed() -> Seed {
+    Seed::new([7; 32])
+}
+
+/// A package file, signed by everybody who must.
+fn package(draft: &Draft, roles: &[Role]) -> Vec<u8> {
+    let root_chain = keyring().sign_root(root()).expect("a root chain");
+    let sign = |role: &Role| keyring().sign_manifest(*role, &draft.manifest);
+    let signatures = roles.iter().flat_map(sign).collect();
+    draft.package(UNIT, &root_chain, signatures).expect("a package")
 }
 
 fn terms(number: u64) -> Terms {
@@ -122,14 +153,16 @@ pub fn version(version: u64) -> SnapshotVersion {
 }
 
 pub fn notices_package(number: u64, notices: &[Notice]) -> Vec<u8> {
-    let root_chain = keyring().sign_root(root()).expect("a root chain");
-    build::notices(notices, terms(number), &keyring(), root_chain).expect("a package")
+    let draft = build::notices(notices, terms(number), &units(), &seed()).expect("a draft");
+    package(&draft, &[Role::NoticesAuthor, Role::NoticesApprover])
 }
 
 pub fn register_package(number: u64, rows: &[RegisterRow]) -> Vec<u8> {
-    let root_chain = keyring().sign_root(root()).expect("a root chain");
+    let mut regions: Vec<u16> = rows.iter().map(|row| region_of(row.number)).collect();
+    regions.dedup();
     let rows = rows.iter().copied();
-    build::register(rows, &tag_key(), terms(number), &keyring(), root_chain).expect("a package")
+    let draft = build::register(rows, &regions, terms(number), &units(), &seed());
+    package(&draft.expect("a draft"), &[Role::Register])
 }
 
 /// A device in a folder of its own, on a clock that stands.
@@ -175,10 +208,11 @@ impl Enrolled {
             let enrolment = Enrolment {
                 device: [9; 16],
                 label: "07".into(),
-                unit: 4_107,
+                unit: UNIT,
                 root_hash: sha256(&root()),
                 purpose: Purpose::Demo,
                 collect_key: collect_keys().1,
+                seal_secret: seal_secret(),
                 enrolled_at: NOW.plus_seconds(-30 * 24 * HOUR),
             };
             let (key, clock) = (&*enrolled.key, &*enrolled.clock);

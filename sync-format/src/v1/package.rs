@@ -1,21 +1,23 @@
 //! Snapshot packages: who may sign what ([`Root`]), what a package is ([`Manifest`], for everybody
-//! to see) and what is in it ([`InnerManifest`], sealed once sealing comes).
+//! to see), who may open it ([`Envelope`]) and what is in it ([`InnerManifest`], sealed).
 //!
 //! Terms are those of The Update Framework. The types here check themselves (`validate`): what can
 //! be seen from the bytes alone. Not here: signatures, expiry and versions, which need keys, a time
-//! and the state of a device. The bytes of a package file are in [`layout`].
+//! and the state of a device. The bytes of a package file are in [`layout`], sealing in [`seal`].
 
 pub mod layout;
+pub mod seal;
 
 use std::collections::BTreeSet;
 use std::fmt;
 
 use bincode::{Decode, Encode};
 use sha2::{Digest, Sha256};
+use zeroize::Zeroize as _;
 
 use super::notice::Category;
-use super::register::NUMBER_END;
-use crate::codec::{self, DecodeError, EncodeError, Kind};
+use super::register::{ABROAD, NUMBER_END, region_of};
+use crate::codec::{DecodeError, EncodeError};
 use crate::limits;
 
 numbered! {
@@ -55,6 +57,8 @@ numbered! {
         Acknowledge = 5, "acknowledge";
         /// Signs certificates for chips; reserved.
         Anchors = 6, "anchors";
+        /// Signs application updates.
+        Release = 7, "release";
     }
 }
 
@@ -102,6 +106,9 @@ pub struct Root {
     pub epoch: u32,
     /// Rises by one with every root, from 1.
     pub root_version: u32,
+    /// Unix time in seconds at which it was made. Where it raises the epoch, a device's lower bound
+    /// of the time begins anew from here: the way out when a stolen key has signed the year 2099.
+    pub made: i64,
     /// Unix time in seconds after which the root is not trusted.
     pub expires: i64,
     /// The keys that sign roots.
@@ -141,13 +148,29 @@ pub struct Freshness {
     pub usable_hours: u32,
 }
 
-/// A chunk as it lies in the package.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Encode, Decode)]
-pub struct ChunkRef {
-    /// SHA-256 of the bytes in the package.
+/// A part as it travels: an envelope, the inner manifest, a chunk, an object of a repository.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Encode, Decode)]
+pub struct PartRef {
+    /// SHA-256 of its bytes.
     pub hash: [u8; 32],
     /// Their number.
     pub len: u32,
+}
+
+impl PartRef {
+    /// Returns the reference to these bytes; none is longer than a `u32` tells.
+    pub fn of(bytes: &[u8]) -> PartRef {
+        PartRef { hash: sha256(bytes), len: u32::try_from(bytes.len()).unwrap_or(u32::MAX) }
+    }
+}
+
+/// The full package that a delta belongs to.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Encode, Decode)]
+pub struct Base {
+    /// Its version, of the same epoch.
+    pub version: u64,
+    /// SHA-256 of its encoded [`Manifest`].
+    pub manifest: [u8; 32],
 }
 
 /// The outer manifest: what anybody may see of a package, and what binds all of it.
@@ -163,20 +186,20 @@ pub struct Manifest {
     pub created: i64,
     /// Unix time in seconds after which it is not installed.
     pub expires: i64,
-    /// The version to which it is a difference; reserved, a package is whole.
-    pub base: Option<u64>,
+    /// The full package whose changes since then it holds, all of them; `None`: it is full itself.
+    pub base: Option<Base>,
     /// The oldest program that may install it.
     pub min_app: u32,
     /// How long it answers.
     pub freshness: Freshness,
     /// Whether only a proven chip gives a clear answer.
     pub chip_required: bool,
-    /// SHA-256 of the encoded envelope.
-    pub envelope_hash: [u8; 32],
-    /// Its length in bytes.
-    pub envelope_len: u32,
-    /// The chunks in order.
-    pub chunks: Vec<ChunkRef>,
+    /// The encoded envelopes, one a unit, ascending by hash, which tells nothing of the unit.
+    pub envelopes: Vec<PartRef>,
+    /// The sealed inner manifest.
+    pub inner: PartRef,
+    /// The sealed chunks in order.
+    pub chunks: Vec<PartRef>,
 }
 
 /// An encoded [`Manifest`] and its signatures; the very bytes are signed.
@@ -188,27 +211,76 @@ pub struct SignedManifest {
     pub signatures: Vec<Signature>,
 }
 
-/// What holds the inner manifest.
-#[derive(Clone, PartialEq, Eq, Debug, Encode, Decode)]
-pub struct Envelope {
-    /// How it is sealed: 0 not at all; 1 HPKE with X-Wing, reserved.
-    pub suite: u8,
-    /// The encoded inner manifest, sealed by the suite.
-    pub inner: Vec<u8>,
-    /// The content key for each device; empty in suite 0.
-    pub recipients: Vec<Recipient>,
+/// Chunks in a row.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Encode, Decode)]
+pub struct Run {
+    /// The first, as the manifest counts them from 0.
+    pub first: u32,
+    /// How many.
+    pub count: u32,
 }
 
-/// The content key, sealed to one device. Reserved.
+/// What lets the devices of one unit open a package, and which of its chunks travel to them.
+#[derive(Clone, PartialEq, Eq, Debug, Encode, Decode)]
+pub struct Envelope {
+    /// The id of the manifest.
+    pub package: [u8; 16],
+    /// The chunks that travel to this unit.
+    pub chunks: Vec<Run>,
+    /// The unit key for each device that is not revoked, ascending by hint.
+    pub recipients: Vec<Recipient>,
+    /// The encoded [`Grant`], sealed under the unit key.
+    pub grant: Vec<u8>,
+}
+
+/// The unit key, sealed to one device by HPKE with X-Wing.
 #[derive(Clone, PartialEq, Eq, Debug, Encode, Decode)]
 pub struct Recipient {
-    /// The device, by the id of its enrolment.
-    pub device: [u8; 16],
+    /// How the device finds its own: [`seal::hint`], which nobody can compute who does not know the
+    /// device's public key, and which is another in each package.
+    pub hint: [u8; 8],
     /// Encapsulated key.
     pub encapsulated: Vec<u8>,
-    /// The content key under it.
+    /// The unit key under it.
     pub wrapped: Vec<u8>,
 }
+
+/// What a unit may read of a package, and on which terms. `Debug` hides the keys.
+#[derive(Clone, PartialEq, Eq, Encode, Decode)]
+pub struct Grant {
+    /// The id of the manifest.
+    pub package: [u8; 16],
+    /// The unit.
+    pub unit: u32,
+    /// The key of the inner manifest.
+    pub inner_key: [u8; 32],
+    /// The content keys of the regions, ascending; [`NATIONAL`] alone for lists that have none.
+    pub content_keys: Vec<(u16, [u8; 32])>,
+    /// How long the list answers in this unit; the stricter of this and the manifest's counts.
+    pub freshness: Option<Freshness>,
+    /// Whether this unit clears nobody without a proven chip.
+    pub chip_required: bool,
+}
+
+impl fmt::Debug for Grant {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Grant")
+            .field("package", &self.package)
+            .field("unit", &self.unit)
+            .field("regions", &self.content_keys.len())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Drop for Grant {
+    fn drop(&mut self) {
+        self.inner_key.zeroize();
+        self.content_keys.iter_mut().for_each(|(_, key)| key.zeroize());
+    }
+}
+
+/// The region of a dataset that has none, in [`Grant::content_keys`].
+pub const NATIONAL: u16 = 0;
 
 /// What a chunk holds.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Encode, Decode)]
@@ -230,7 +302,8 @@ pub struct ChunkInfo {
 pub struct InnerManifest {
     /// The id of the outer manifest.
     pub package: [u8; 16],
-    /// First three digits of the numbers contained, strictly ascending; empty is national.
+    /// The regions that a register covers whole ([`region_of`]), strictly ascending; empty for
+    /// other datasets, which are national.
     pub regions: Vec<u16>,
     /// The key of the register's tags; only a register has one.
     pub tag_key: Option<[u8; 32]>,
@@ -240,6 +313,8 @@ pub struct InnerManifest {
     pub chunks: Vec<ChunkInfo>,
     /// Notices of each category that occurs, by ascending number; empty for other datasets.
     pub counts: Vec<(Category, u32)>,
+    /// Order numbers of the base that a delta of notices takes away, ascending.
+    pub withdrawn: Vec<u64>,
 }
 
 impl fmt::Debug for InnerManifest {
@@ -250,6 +325,7 @@ impl fmt::Debug for InnerManifest {
             .field("rows", &self.rows)
             .field("chunks", &self.chunks.len())
             .field("counts", &self.counts)
+            .field("withdrawn", &self.withdrawn.len())
             .finish_non_exhaustive()
     }
 }
@@ -266,6 +342,14 @@ pub enum Domain {
     Record,
     /// Not signed: the `info` under which a record's body is sealed by HPKE.
     Body,
+    /// Not signed: the `info` under which a unit key is sealed by HPKE.
+    UnitKey,
+    /// Encoded [`super::message::Withdrawal`], Ed25519.
+    Withdrawal,
+    /// Encoded [`super::message::Release`], Ed25519.
+    Release,
+    /// Encoded [`super::message::Installed`], ECDSA P-256.
+    Installed,
 }
 
 impl Domain {
@@ -276,6 +360,10 @@ impl Domain {
             Domain::Manifest => b"fieldcheck-manifest-v1\0",
             Domain::Record => b"fieldcheck-record-v1\0",
             Domain::Body => b"fieldcheck-body-v1\0",
+            Domain::UnitKey => b"fieldcheck-unit-key-v1\0",
+            Domain::Withdrawal => b"fieldcheck-withdrawal-v1\0",
+            Domain::Release => b"fieldcheck-release-v1\0",
+            Domain::Installed => b"fieldcheck-installed-v1\0",
         }
     }
 }
@@ -327,13 +415,15 @@ pub enum PackageError {
     /// Root versions count from 1.
     #[error("root version 0")]
     RootVersion,
-    /// A difference to another version, which this format has a place for and no meaning yet.
-    #[error("a difference to version {base} is not supported")]
-    Delta {
-        /// The version.
+    /// A delta to a version that does not come before its own.
+    #[error("version {version} is a delta to version {base}")]
+    BaseNotBefore {
+        /// The version of the base.
         base: u64,
+        /// The version of the delta.
+        version: u64,
     },
-    /// Expires before it was made.
+    /// Expires before it was made; a root too.
     #[error("expires before it was made")]
     Times,
     /// Fresh for longer than usable.
@@ -358,17 +448,26 @@ pub enum PackageError {
         /// The limit.
         limit: usize,
     },
-    /// Sealed in a way that this format has a place for and no meaning yet.
-    #[error("sealing suite {suite} is not supported")]
-    Sealed {
-        /// The suite.
-        suite: u8,
+    /// No envelope, too many, or not in ascending order.
+    #[error("{count} envelopes, or not in ascending order")]
+    Envelopes {
+        /// How many.
+        count: usize,
     },
-    /// Recipients of an envelope that is not sealed.
-    #[error("an unsealed envelope names recipients")]
+    /// The chunks of an envelope do not ascend, or are none of the package's.
+    #[error("the envelope names chunks that cannot be")]
+    Runs,
+    /// An envelope for nobody, recipients out of order, or a sealed key of the wrong length.
+    #[error("the recipients of the envelope cannot be")]
     Recipients,
-    /// The inner manifest belongs to another package.
-    #[error("the inner manifest belongs to another package")]
+    /// The keys of a grant do not ascend, or are none of the dataset's regions.
+    #[error("the grant holds keys that cannot be")]
+    GrantKeys,
+    /// Withdrawn order numbers out of order, too many, or of what is no delta of notices.
+    #[error("the withdrawn notices cannot be")]
+    Withdrawn,
+    /// An envelope, grant or inner manifest belongs to another package.
+    #[error("a part belongs to another package")]
     OtherPackage,
     /// Not one description for each chunk.
     #[error("{inner} chunks are described, {outer} listed")]
@@ -422,6 +521,9 @@ impl Root {
         if self.root_version == 0 {
             return Err(PackageError::RootVersion);
         }
+        if self.expires <= self.made {
+            return Err(PackageError::Times);
+        }
         self.root_keys.validate()?;
         for (at, role_keys) in self.roles.iter().enumerate() {
             if self.roles[..at].iter().any(|before| before.role == role_keys.role) {
@@ -463,8 +565,10 @@ impl Manifest {
     ///
     /// The first contradiction.
     pub fn validate(&self) -> Result<(), PackageError> {
-        if let Some(base) = self.base {
-            return Err(PackageError::Delta { base });
+        if let Some(Base { version: base, .. }) = self.base
+            && base >= self.version.version
+        {
+            return Err(PackageError::BaseNotBefore { base, version: self.version.version });
         }
         if self.expires <= self.created {
             return Err(PackageError::Times);
@@ -473,40 +577,106 @@ impl Manifest {
         if fresh_hours > usable_hours {
             return Err(PackageError::Freshness { fresh_hours, usable_hours });
         }
+        let count = self.envelopes.len();
+        let ascending = self.envelopes.is_sorted_by(|left, right| left.hash < right.hash);
+        if !(1..=limits::MAX_ENVELOPES).contains(&count) || !ascending {
+            return Err(PackageError::Envelopes { count });
+        }
         let count = self.chunks.len();
         if count > limits::MAX_CHUNKS {
             return Err(PackageError::ChunkCount { count });
         }
-        part_length(self.envelope_len, limits::MAX_ENVELOPE_BYTES)?;
+        part_length(self.inner.len, limits::MAX_SEALED_INNER_BYTES)?;
+        let limit = limits::MAX_ENVELOPE_BYTES;
+        self.envelopes.iter().try_for_each(|envelope| part_length(envelope.len, limit))?;
         self.chunks.iter().try_for_each(|chunk| part_length(chunk.len, limits::MAX_CHUNK_BYTES))
     }
 }
 
-impl Envelope {
-    /// Returns an envelope that is not sealed.
-    ///
-    /// # Errors
-    ///
-    /// [`PackageError::Encode`] for an inner manifest that is too long.
-    pub fn unsealed(inner: &InnerManifest) -> Result<Envelope, PackageError> {
-        let inner = codec::encode(Kind::InnerManifest, inner)?;
-        Ok(Envelope { suite: 0, inner, recipients: Vec::new() })
-    }
-
-    /// Returns the inner manifest of an envelope that is not sealed, not yet compared with the outer
-    /// one ([`InnerManifest::validate`]).
-    ///
-    /// # Errors
-    ///
-    /// [`PackageError::Sealed`] for every other suite.
-    pub fn open(&self) -> Result<InnerManifest, PackageError> {
-        if self.suite != 0 {
-            return Err(PackageError::Sealed { suite: self.suite });
+impl Freshness {
+    /// Returns the stricter of two: the earlier end of each.
+    pub fn stricter(self, other: Freshness) -> Freshness {
+        Freshness {
+            fresh_hours: self.fresh_hours.min(other.fresh_hours),
+            usable_hours: self.usable_hours.min(other.usable_hours),
         }
-        if !self.recipients.is_empty() {
+    }
+}
+
+impl Envelope {
+    /// Says whether the envelope makes sense for this package.
+    ///
+    /// # Errors
+    ///
+    /// The first contradiction.
+    pub fn validate(&self, outer: &Manifest) -> Result<(), PackageError> {
+        if self.package != outer.package {
+            return Err(PackageError::OtherPackage);
+        }
+        let mut after = 0;
+        for run in &self.chunks {
+            let end = run.first.checked_add(run.count).ok_or(PackageError::Runs)?;
+            if run.first < after || run.count == 0 || end as usize > outer.chunks.len() {
+                return Err(PackageError::Runs);
+            }
+            after = end;
+        }
+        let is_key = |it: &Recipient| {
+            it.encapsulated.len() == seal::ENCAPSULATED_BYTES
+                && it.wrapped.len() == seal::WRAPPED_BYTES
+        };
+        let ascending = self.recipients.is_sorted_by_key(|recipient| recipient.hint);
+        if self.recipients.is_empty() || !ascending || !self.recipients.iter().all(is_key) {
             return Err(PackageError::Recipients);
         }
-        Ok(codec::decode(Kind::InnerManifest, &self.inner)?)
+        Ok(())
+    }
+
+    /// Returns the chunks that travel to this unit, in their order.
+    pub fn chunk_indices(&self) -> Vec<u32> {
+        self.chunks.iter().flat_map(|run| run.first..run.first.saturating_add(run.count)).collect()
+    }
+
+    /// Returns the chunks as runs.
+    pub fn runs(indices: impl IntoIterator<Item = u32>) -> Vec<Run> {
+        let mut runs: Vec<Run> = Vec::new();
+        for index in indices {
+            match runs.last_mut() {
+                Some(run) if run.first + run.count == index => run.count += 1,
+                _ => runs.push(Run { first: index, count: 1 }),
+            }
+        }
+        runs
+    }
+}
+
+impl Grant {
+    /// Says whether the grant makes sense for this package.
+    ///
+    /// # Errors
+    ///
+    /// The first contradiction.
+    pub fn validate(&self, outer: &Manifest) -> Result<(), PackageError> {
+        if self.package != outer.package {
+            return Err(PackageError::OtherPackage);
+        }
+        if let Some(Freshness { fresh_hours, usable_hours }) = self.freshness
+            && fresh_hours > usable_hours
+        {
+            return Err(PackageError::Freshness { fresh_hours, usable_hours });
+        }
+        let ascending = self.content_keys.is_sorted_by(|left, right| left.0 < right.0);
+        let possible = match outer.dataset {
+            Dataset::Register => self.content_keys.iter().all(|(region, _)| *region <= ABROAD),
+            _ => self.content_keys.iter().map(|(region, _)| *region).eq([NATIONAL]),
+        };
+        if ascending && possible { Ok(()) } else { Err(PackageError::GrantKeys) }
+    }
+
+    /// Returns the content key of a region, or `None` where the unit may not read it.
+    pub fn content_key(&self, region: u16) -> Option<&[u8; 32]> {
+        let at = self.content_keys.binary_search_by_key(&region, |(region, _)| *region).ok()?;
+        Some(&self.content_keys[at].1)
     }
 }
 
@@ -529,9 +699,15 @@ impl InnerManifest {
             return Err(PackageError::TagKey);
         }
         let ascending = self.regions.is_sorted_by(|left, right| left < right);
-        let in_range = self.regions.last().is_none_or(|region| *region <= 999);
-        if !ascending || !in_range || (!is_register && !self.regions.is_empty()) {
+        let in_range = self.regions.last().is_none_or(|region| *region <= ABROAD);
+        if !ascending || !in_range || is_register == self.regions.is_empty() {
             return Err(PackageError::Regions);
+        }
+        let ascending = self.withdrawn.is_sorted_by(|left, right| left < right);
+        let may_withdraw = outer.dataset == Dataset::Notices && outer.base.is_some();
+        let few = self.withdrawn.len() <= limits::MAX_WITHDRAWN;
+        if !ascending || !few || !(may_withdraw || self.withdrawn.is_empty()) {
+            return Err(PackageError::Withdrawn);
         }
         self.validate_chunks(outer.dataset)?;
         self.validate_counts(outer.dataset)
@@ -570,12 +746,11 @@ impl InnerManifest {
     }
 
     /// Says whether first and last key are of a region that the package claims to hold.
+    /// Whether a chunk is of one region, and of one that is covered: each has a key of its own.
     fn regions_hold(&self, chunk: &ChunkInfo) -> bool {
+        let region = region_of(chunk.first);
         self.regions.is_empty()
-            || [chunk.first, chunk.last].iter().all(|number| {
-                let region = u16::try_from(number / (NUMBER_END / 1_000)).unwrap_or(u16::MAX);
-                self.regions.binary_search(&region).is_ok()
-            })
+            || (region == region_of(chunk.last) && self.regions.binary_search(&region).is_ok())
     }
 
     fn validate_counts(&self, dataset: Dataset) -> Result<(), PackageError> {
@@ -595,6 +770,7 @@ fn part_length(len: u32, limit: usize) -> Result<(), PackageError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::codec::{self, Kind};
 
     fn set(threshold: u8, keys: &[u8]) -> KeySet {
         KeySet { threshold, keys: keys.iter().map(|byte| [*byte; 32]).collect() }
@@ -605,6 +781,7 @@ mod tests {
             purpose: Purpose::Demo,
             epoch: 1,
             root_version: 1,
+            made: 1_700_000_000,
             expires: 1_900_000_000,
             root_keys: set(2, &[1, 2, 3]),
             roles: vec![
@@ -626,9 +803,12 @@ mod tests {
             min_app: 1,
             freshness: Freshness { fresh_hours: 24, usable_hours: 72 },
             chip_required: false,
-            envelope_hash: [8; 32],
-            envelope_len: 200,
-            chunks: vec![ChunkRef { hash: [9; 32], len: 100 }; 2],
+            envelopes: vec![
+                PartRef { hash: [7; 32], len: 2_000 },
+                PartRef { hash: [8; 32], len: 200 },
+            ],
+            inner: PartRef { hash: [6; 32], len: 300 },
+            chunks: vec![PartRef { hash: [9; 32], len: 100 }; 2],
         }
     }
 
@@ -646,6 +826,7 @@ mod tests {
                     chunk(48_188_000_001, 48_188_999_999),
                 ],
                 counts: vec![],
+                withdrawn: vec![],
             },
             _ => InnerManifest {
                 package: [7; 16],
@@ -654,6 +835,7 @@ mod tests {
                 rows: 6,
                 chunks: vec![chunk(1, 3), chunk(5, 9)],
                 counts: vec![(Category::W1, 4), (Category::D3, 2)],
+                withdrawn: vec![],
             },
         }
     }
@@ -688,6 +870,7 @@ mod tests {
         let threshold = |threshold, keys| Err(PackageError::Threshold { threshold, keys });
         check_root(|_| (), Ok(()));
         check_root(|it| it.root_version = 0, Err(PackageError::RootVersion));
+        check_root(|it| it.made = it.expires, Err(PackageError::Times));
         check_root(|it| it.root_keys = set(0, &[1]), threshold(0, 1));
         check_root(|it| it.root_keys = set(3, &[1, 2]), threshold(3, 2));
         check_root(|it| it.roles[0].keys = set(1, &[]), threshold(1, 0));
@@ -716,7 +899,10 @@ mod tests {
         let part = |len, limit| Err(PackageError::PartLength { len, limit });
         check_manifest(|_| (), Ok(()));
         check_manifest(|it| it.chunks.clear(), Ok(()));
-        check_manifest(|it| it.base = Some(3_183), Err(PackageError::Delta { base: 3_183 }));
+        let base = |version| Some(Base { version, manifest: [5; 32] });
+        check_manifest(|it| it.base = base(3_183), Ok(()));
+        let not_before = PackageError::BaseNotBefore { base: 3_184, version: 3_184 };
+        check_manifest(|it| it.base = base(3_184), Err(not_before));
         check_manifest(|it| it.expires = it.created, Err(PackageError::Times));
         let freshness = Freshness { fresh_hours: 73, usable_hours: 72 };
         check_manifest(
@@ -724,7 +910,7 @@ mod tests {
             Err(PackageError::Freshness { fresh_hours: 73, usable_hours: 72 }),
         );
         let count = limits::MAX_CHUNKS + 1;
-        let chunk = ChunkRef { hash: [9; 32], len: 100 };
+        let chunk = PartRef { hash: [9; 32], len: 100 };
         check_manifest(
             |it| it.chunks = vec![chunk; count],
             Err(PackageError::ChunkCount { count }),
@@ -732,13 +918,20 @@ mod tests {
         check_manifest(|it| it.chunks[1].len = 0, part(0, limits::MAX_CHUNK_BYTES));
         let len = limits::MAX_CHUNK_BYTES + 1;
         check_manifest(|it| it.chunks[1].len = len as u32, part(len, limits::MAX_CHUNK_BYTES));
-        check_manifest(|it| it.envelope_len = 0, part(0, limits::MAX_ENVELOPE_BYTES));
+        check_manifest(|it| it.inner.len = 0, part(0, limits::MAX_SEALED_INNER_BYTES));
+        check_manifest(|it| it.envelopes[1].len = 0, part(0, limits::MAX_ENVELOPE_BYTES));
+        let envelopes = |count| Err(PackageError::Envelopes { count });
+        check_manifest(|it| it.envelopes.clear(), envelopes(0));
+        check_manifest(|it| it.envelopes.reverse(), envelopes(2));
+        check_manifest(|it| it.envelopes[1] = it.envelopes[0], envelopes(2));
     }
 
     #[test]
     fn the_greatest_manifests_fit_into_their_limits() {
         let mut outer = a_manifest(Dataset::Register);
-        outer.chunks = vec![ChunkRef { hash: [9; 32], len: u32::MAX }; limits::MAX_CHUNKS];
+        let part = |at: usize| PartRef { hash: sha256(&at.to_le_bytes()), len: u32::MAX };
+        outer.chunks = (0..limits::MAX_CHUNKS).map(part).collect();
+        outer.envelopes = (0..limits::MAX_ENVELOPES).map(part).collect();
         assert!(codec::encode(Kind::Manifest, &outer).is_ok());
         let mut inner = an_inner(Dataset::Register);
         let chunk = ChunkInfo {
@@ -749,10 +942,12 @@ mod tests {
             raw_hash: [1; 32],
         };
         inner.chunks = vec![chunk; limits::MAX_CHUNKS];
-        inner.regions = (0..1_000).collect();
-        let envelope = Envelope::unsealed(&inner).unwrap();
-        assert_eq!(envelope.open(), Ok(inner));
-        assert!(codec::encode(Kind::Envelope, &envelope).is_ok());
+        inner.regions = (0..=ABROAD).collect();
+        inner.withdrawn = vec![u64::MAX; limits::MAX_WITHDRAWN];
+        assert!(codec::encode(Kind::InnerManifest, &inner).is_ok());
+        let mut grant = a_grant(Dataset::Register);
+        grant.content_keys = (0..=ABROAD).map(|region| (region, [9; 32])).collect();
+        assert!(codec::encode(Kind::Grant, &grant).is_ok());
     }
 
     #[test]
@@ -771,9 +966,11 @@ mod tests {
         check_inner(Notices, |it| it.regions = vec![15], Err(PackageError::Regions));
         check_inner(Register, |it| it.regions = vec![48, 15], Err(PackageError::Regions));
         check_inner(Register, |it| it.regions = vec![15, 15, 48], Err(PackageError::Regions));
-        check_inner(Register, |it| it.regions = vec![15, 48, 1_000], Err(PackageError::Regions));
-        check_inner(Register, |it| it.regions = vec![], Ok(()));
+        check_inner(Register, |it| it.regions = vec![15, 48, 101], Err(PackageError::Regions));
+        check_inner(Register, |it| it.regions = vec![], Err(PackageError::Regions));
         check_inner(Register, |it| it.regions = vec![15], range(1));
+        check_inner(Register, |it| it.chunks[0].last = 48_000_000_000, range(0));
+        check_inner(Notices, |it| it.withdrawn = vec![4], Err(PackageError::Withdrawn));
         check_inner(Notices, |it| it.chunks[0].raw_len = 0, part(0, limits::MAX_CHUNK_RAW_BYTES));
         check_inner(Notices, |it| it.chunks[1].rows = 0, rows(1, 0));
         let many = limits::MAX_NOTICES as u32 + 1;
@@ -793,15 +990,105 @@ mod tests {
     }
 
     #[test]
-    fn sealed_envelopes_have_their_place_and_are_refused() {
-        let inner = an_inner(Dataset::Register);
-        let plain = Envelope::unsealed(&inner).unwrap();
-        let sealed = Envelope { suite: 1, ..plain.clone() };
-        assert_eq!(sealed.open(), Err(PackageError::Sealed { suite: 1 }));
-        let recipient =
-            Recipient { device: [1; 16], encapsulated: vec![2; 1_120], wrapped: vec![3; 48] };
-        let odd = Envelope { recipients: vec![recipient], ..plain };
-        assert_eq!(odd.open(), Err(PackageError::Recipients));
+    fn a_delta_of_notices_withdraws() {
+        let delta = |dataset| {
+            let base = Some(Base { version: 3_183, manifest: [5; 32] });
+            Manifest { base, ..a_manifest(dataset) }
+        };
+        let check = |dataset, withdrawn: Vec<u64>, expected| {
+            let inner = InnerManifest { withdrawn, ..an_inner(dataset) };
+            assert_eq!(inner.validate(&delta(dataset)), expected);
+        };
+        check(Dataset::Notices, vec![4, 10], Ok(()));
+        check(Dataset::Notices, vec![10, 4], Err(PackageError::Withdrawn));
+        check(Dataset::Notices, vec![4; 2], Err(PackageError::Withdrawn));
+        check(Dataset::Register, vec![4], Err(PackageError::Withdrawn));
+    }
+
+    fn an_envelope() -> Envelope {
+        let recipient = |hint| Recipient {
+            hint: [hint; 8],
+            encapsulated: vec![2; seal::ENCAPSULATED_BYTES],
+            wrapped: vec![3; seal::WRAPPED_BYTES],
+        };
+        Envelope {
+            package: [7; 16],
+            chunks: vec![Run { first: 0, count: 2 }],
+            recipients: vec![recipient(1), recipient(2)],
+            grant: vec![4; 100],
+        }
+    }
+
+    #[test]
+    fn an_envelope_fits_its_package() {
+        let check = |change: fn(&mut Envelope), expected| {
+            let mut envelope = an_envelope();
+            change(&mut envelope);
+            assert_eq!(envelope.validate(&a_manifest(Dataset::Notices)), expected);
+        };
+        check(|_| (), Ok(()));
+        check(|it| it.chunks.clear(), Ok(()));
+        check(|it| it.package = [0; 16], Err(PackageError::OtherPackage));
+        check(|it| it.chunks[0].count = 3, Err(PackageError::Runs));
+        check(|it| it.chunks[0].count = 0, Err(PackageError::Runs));
+        check(|it| it.chunks[0].first = u32::MAX, Err(PackageError::Runs));
+        check(|it| it.chunks.push(Run { first: 1, count: 1 }), Err(PackageError::Runs));
+        check(|it| it.recipients.clear(), Err(PackageError::Recipients));
+        check(|it| it.recipients.reverse(), Err(PackageError::Recipients));
+        check(|it| it.recipients[1].wrapped.truncate(47), Err(PackageError::Recipients));
+        check(|it| it.recipients[1].encapsulated.push(0), Err(PackageError::Recipients));
+    }
+
+    #[test]
+    fn chunks_of_an_envelope_are_told_as_runs() {
+        let indices = [0, 1, 2, 5, 7, 8];
+        let runs = Envelope::runs(indices);
+        assert_eq!(runs.len(), 3);
+        assert_eq!(Envelope { chunks: runs, ..an_envelope() }.chunk_indices(), indices);
+    }
+
+    fn a_grant(dataset: Dataset) -> Grant {
+        let regions: &[u16] = if dataset == Dataset::Register { &[15, 48] } else { &[NATIONAL] };
+        Grant {
+            package: [7; 16],
+            unit: 4_107,
+            inner_key: [5; 32],
+            content_keys: regions.iter().map(|region| (*region, [6; 32])).collect(),
+            freshness: None,
+            chip_required: false,
+        }
+    }
+
+    #[test]
+    fn a_grant_holds_the_keys_of_its_regions() {
+        use Dataset::{Notices, Register};
+        let check = |dataset, change: fn(&mut Grant), expected| {
+            let mut grant = a_grant(dataset);
+            change(&mut grant);
+            assert_eq!(grant.validate(&a_manifest(dataset)), expected);
+        };
+        check(Notices, |_| (), Ok(()));
+        check(Register, |_| (), Ok(()));
+        check(Register, |it| it.content_keys.clear(), Ok(()));
+        check(Notices, |it| it.content_keys.clear(), Err(PackageError::GrantKeys));
+        check(Register, |it| it.content_keys.reverse(), Err(PackageError::GrantKeys));
+        check(Register, |it| it.content_keys[1].0 = 101, Err(PackageError::GrantKeys));
+        check(Register, |it| it.package = [0; 16], Err(PackageError::OtherPackage));
+        let freshness = PackageError::Freshness { fresh_hours: 3, usable_hours: 2 };
+        let odd = |it: &mut Grant| {
+            it.freshness = Some(Freshness { fresh_hours: 3, usable_hours: 2 });
+        };
+        check(Register, odd, Err(freshness));
+        let grant = a_grant(Register);
+        assert_eq!(grant.content_key(48), Some(&[6; 32]));
+        assert_eq!(grant.content_key(1), None);
+        assert!(!format!("{grant:?}").contains("5, 5"), "{grant:?}");
+    }
+
+    #[test]
+    fn the_stricter_freshness_counts() {
+        let of = |fresh_hours, usable_hours| Freshness { fresh_hours, usable_hours };
+        assert_eq!(of(24, 72).stricter(of(12, 100)), of(12, 72));
     }
 
     #[test]
@@ -814,7 +1101,8 @@ mod tests {
     #[test]
     fn signed_bytes_say_what_they_are_for() {
         assert_eq!(signing_bytes(Domain::Root, &[1, 2]), b"fieldcheck-root-v1\0\x01\x02");
-        let domains = [Domain::Root, Domain::Manifest, Domain::Record, Domain::Body];
+        use Domain::{Body, Installed, Manifest, Record, Release, Root, UnitKey, Withdrawal};
+        let domains = [Root, Manifest, Record, Body, UnitKey, Withdrawal, Release, Installed];
         for (at, domain) in domains.iter().enumerate() {
             assert!(domain.as_bytes().ends_with(b"-v1\0"));
             assert!(domains[..at].iter().all(|other| other.as_bytes() != domain.as_bytes()));

@@ -47,6 +47,10 @@ numbered! {
         ListDamaged = 12, "list-damaged";
         /// The queue was lost or damaged, and this record begins a new one.
         QueueRestarted = 13, "queue-restarted";
+        /// An emergency withdrawal was read and kept; the detail is how many notices it names.
+        Withdrawn = 14, "withdrawn";
+        /// An installed snapshot was verified again; the detail is its dataset.
+        ListVerified = 15, "list-verified";
     }
 }
 

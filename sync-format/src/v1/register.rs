@@ -60,8 +60,19 @@ impl fmt::Debug for RegisterRow {
 /// The first number that has more than twelve digits.
 pub const NUMBER_END: u64 = 1_000_000_000_000;
 
+/// The region of everybody who was born abroad: too few a country for a partition each.
+pub const ABROAD: u16 = 100;
+
+/// Returns the region of a number: its first three digits, or [`ABROAD`] for those of a country.
+pub fn region_of(number: u64) -> u16 {
+    u16::try_from(number / (NUMBER_END / 1_000)).map_or(ABROAD, |prefix| prefix.min(ABROAD))
+}
+
 /// Bits of a row's tags that mean something.
 pub const TAG_BITS: u32 = 27;
+
+/// The tags of a row that a delta takes out of the register; no full register holds it.
+pub const TOMBSTONE: u32 = 1 << TAG_BITS;
 
 /// Whether what a card says agrees with the register.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -308,7 +319,7 @@ fn check_row(at: usize, row: RegisterRow) -> Result<(), ChunkError> {
     if row.number >= NUMBER_END {
         return Err(ChunkError::NumberRange { row: at });
     }
-    if row.tags >> TAG_BITS != 0 {
+    if row.tags >> TAG_BITS != 0 && row.tags != TOMBSTONE {
         return Err(ChunkError::UnusedBits { row: at });
     }
     Ok(())
@@ -477,7 +488,18 @@ mod tests {
         check(&[row(5, 0), row(5, 0)], ChunkError::NotAscending { row: 1 });
         check(&[row(5, 0), row(4, 0)], ChunkError::NotAscending { row: 1 });
         check(&[row(5, 0), row(NUMBER_END, 0)], ChunkError::NumberRange { row: 1 });
-        check(&[row(5, 1 << TAG_BITS)], ChunkError::UnusedBits { row: 0 });
+        check(&[row(5, TOMBSTONE | 1)], ChunkError::UnusedBits { row: 0 });
+        check(&[row(5, TOMBSTONE << 1)], ChunkError::UnusedBits { row: 0 });
+        assert!(encode_register(&[row(5, TOMBSTONE)]).is_ok());
+    }
+
+    #[test]
+    fn the_region_is_the_province_or_abroad() {
+        assert_eq!(region_of(1_088_000_001), 1);
+        assert_eq!(region_of(96_088_000_001), 96);
+        assert_eq!(region_of(101_088_000_001), ABROAD);
+        assert_eq!(region_of(NUMBER_END - 1), ABROAD);
+        assert_eq!(region_of(u64::MAX), ABROAD);
     }
 
     #[test]

@@ -24,8 +24,10 @@ use std::sync::Once;
 
 use sync_format::codec::{self, DecodeError, Kind};
 use sync_format::v1::columns::ChunkError;
+use sync_format::v1::message::{self, MessageError};
 use sync_format::v1::notice::{NoticeError, decode_notices};
 use sync_format::v1::package::layout::{self, LayoutError, Sections};
+use sync_format::v1::package::seal::{self, Part};
 use sync_format::v1::package::{self, Dataset, PackageError};
 use sync_format::v1::record::{self, BodyError};
 use sync_format::v1::register::{self, decode_register};
@@ -60,8 +62,16 @@ fn valid_files_read_as_the_values_they_were_made_of() {
             &samples::signed_manifest(dataset),
         );
         check(Kind::Envelope, &file("envelope.bin"), &samples::envelope(dataset));
+        check(Kind::Grant, &file("grant.bin"), &samples::grant(dataset));
         check(Kind::InnerManifest, &file("inner-manifest.bin"), &samples::inner(dataset));
     }
+    check(Kind::Withdrawal, "withdrawal.bin", &samples::withdrawal());
+    check(Kind::SignedWithdrawal, "signed-withdrawal.bin", &samples::signed_withdrawal());
+    check(Kind::Release, "release.bin", &samples::release());
+    check(Kind::SignedRelease, "signed-release.bin", &samples::signed_release());
+    check(Kind::Index, "index.bin", &samples::index());
+    check(Kind::Installed, "installed.bin", &samples::installed());
+    check(Kind::SignedInstalled, "signed-installed.bin", &samples::signed_installed());
     assert_eq!(decode_notices(&valid("notices-chunk.bin")).unwrap(), samples::notices());
     assert_eq!(decode_register(&valid("register-chunk.bin")).unwrap(), samples::register());
     check(Kind::RecordHeader, "record-header.bin", &samples::record_header());
@@ -79,11 +89,16 @@ fn valid_packages_can_be_read_to_their_end() {
     {
         let rows = read_package(&valid(name)).expect(name);
         assert_eq!(rows, [samples::raw_chunk(dataset)], "{name}");
-        let inner = samples::envelope(dataset).open().unwrap();
-        inner.validate(&samples::manifest(dataset)).expect(name);
-        samples::manifest(dataset).validate().expect(name);
+        let outer = samples::manifest(dataset);
+        outer.validate().expect(name);
+        samples::envelope(dataset).validate(&outer).expect(name);
+        samples::grant(dataset).validate(&outer).expect(name);
+        samples::inner(dataset).validate(&outer).expect(name);
     }
     samples::root().validate().unwrap();
+    samples::withdrawal().validate().unwrap();
+    samples::release().validate().unwrap();
+    samples::index().validate().unwrap();
 }
 
 #[test]
@@ -115,6 +130,7 @@ fn every_invalid_file_is_refused_for_the_reason_in_its_name() {
                 other => panic!("{}: {other:?}", file.display()),
             },
             "package-error" => names::package_error(&refused(read_document(&bytes))),
+            "message-error" => names::message_error(&refused(read_message(&bytes))),
             "layout-error" => names::layout_error(&refused(read_package(&bytes))),
             "body-error" => names::body_error(&refused(record::decode_body(&bytes))),
             other => panic!("a folder for no error type: {other}"),
@@ -168,8 +184,16 @@ fn wincode_reads_the_same_values() {
             &samples::signed_manifest(dataset),
         );
         check::<mirror::Envelope, _>(&file("envelope.bin"), &samples::envelope(dataset));
+        check::<mirror::Grant, _>(&file("grant.bin"), &samples::grant(dataset));
         check::<mirror::InnerManifest, _>(&file("inner-manifest.bin"), &samples::inner(dataset));
     }
+    check::<mirror::Withdrawal, _>("withdrawal.bin", &samples::withdrawal());
+    check::<mirror::SignedWithdrawal, _>("signed-withdrawal.bin", &samples::signed_withdrawal());
+    check::<mirror::Release, _>("release.bin", &samples::release());
+    check::<mirror::SignedRelease, _>("signed-release.bin", &samples::signed_release());
+    check::<mirror::Index, _>("index.bin", &samples::index());
+    check::<mirror::Installed, _>("installed.bin", &samples::installed());
+    check::<mirror::SignedInstalled, _>("signed-installed.bin", &samples::signed_installed());
     check::<mirror::NoticeColumns, _>("notices-chunk.bin", &samples::notices());
     check::<mirror::RegisterColumns, _>("register-chunk.bin", &samples::register());
     check::<mirror::RecordHeader, _>("record-header.bin", &samples::record_header());
@@ -277,6 +301,14 @@ fn read_value(bytes: &[u8]) -> Result<(), DecodeError> {
         Kind::RecordHeader => codec::decode::<record::RecordHeader>(kind, bytes).map(drop),
         Kind::Record => codec::decode::<record::Record>(kind, bytes).map(drop),
         Kind::Body => codec::decode::<record::Body>(kind, bytes).map(drop),
+        Kind::Grant => codec::decode::<package::Grant>(kind, bytes).map(drop),
+        Kind::Withdrawal => codec::decode::<message::Withdrawal>(kind, bytes).map(drop),
+        Kind::SignedWithdrawal => codec::decode::<message::SignedWithdrawal>(kind, bytes).map(drop),
+        Kind::Release => codec::decode::<message::Release>(kind, bytes).map(drop),
+        Kind::SignedRelease => codec::decode::<message::SignedRelease>(kind, bytes).map(drop),
+        Kind::Index => codec::decode::<message::Index>(kind, bytes).map(drop),
+        Kind::Installed => codec::decode::<message::Installed>(kind, bytes).map(drop),
+        Kind::SignedInstalled => codec::decode::<message::SignedInstalled>(kind, bytes).map(drop),
     }
 }
 
@@ -291,9 +323,10 @@ fn read_chunk(bytes: &[u8]) -> Result<(), ChunkError> {
 fn read_document(bytes: &[u8]) -> Result<(), PackageError> {
     match bytes.get(1).and_then(|number| Kind::from_number(*number)) {
         Some(kind @ Kind::Manifest) => codec::decode::<package::Manifest>(kind, bytes)?.validate(),
-        Some(kind @ Kind::Envelope) => {
-            codec::decode::<package::Envelope>(kind, bytes)?.open().map(drop)
-        }
+        Some(kind @ Kind::Envelope) => codec::decode::<package::Envelope>(kind, bytes)?
+            .validate(&samples::manifest(Dataset::Notices)),
+        Some(kind @ Kind::Grant) => codec::decode::<package::Grant>(kind, bytes)?
+            .validate(&samples::manifest(Dataset::Notices)),
         Some(kind @ Kind::InnerManifest) => {
             let inner: package::InnerManifest = codec::decode(kind, bytes)?;
             let is_register = inner.package == samples::package_id(Dataset::Register);
@@ -304,17 +337,38 @@ fn read_document(bytes: &[u8]) -> Result<(), PackageError> {
     }
 }
 
+/// Decodes a message and lets it check itself.
+fn read_message(bytes: &[u8]) -> Result<(), MessageError> {
+    let decoded = "a message that decodes";
+    match Kind::from_number(bytes[1]) {
+        Some(kind @ Kind::Release) => {
+            codec::decode::<message::Release>(kind, bytes).expect(decoded).validate()
+        }
+        Some(kind @ Kind::Index) => {
+            codec::decode::<message::Index>(kind, bytes).expect(decoded).validate()
+        }
+        _ => {
+            codec::decode::<message::Withdrawal>(Kind::Withdrawal, bytes).expect(decoded).validate()
+        }
+    }
+}
+
 /// Reads a package as a device does, except for signatures; returns the raw chunks.
 fn read_package(bytes: &[u8]) -> Result<Vec<Vec<u8>>, LayoutError> {
     let mut reader = bytes;
     let sections = layout::read_sections(&mut reader)?;
-    // A document that does not decode is no matter of the layout; such packages have no chunks here.
-    let Some((manifest, inner)) = documents(&sections) else {
+    // A document that does not decode or open is no matter of the layout; such packages have no
+    // chunks here.
+    let Some(Documents { manifest, grant, inner }) = documents(&sections) else {
         return Ok(Vec::new());
     };
     let mut chunks = Vec::new();
-    for (chunk, info) in manifest.chunks.iter().zip(&inner.chunks) {
-        let compressed = layout::read_chunk(&mut reader, chunk)?;
+    for (at, (chunk, info)) in manifest.chunks.iter().zip(&inner.chunks).enumerate() {
+        let sealed = layout::read_chunk(&mut reader, chunk)?;
+        let region = grant.content_keys[0].0;
+        let key = grant.content_key(region).expect("the first of the keys");
+        let opened = seal::open(&manifest.package, Part::Chunk(at as u32), key, &sealed);
+        let Ok(compressed) = opened else { return Ok(Vec::new()) };
         chunks.push(layout::decompress(&compressed, info.raw_len as usize)?);
     }
     layout::expect_end(&mut reader)?;
@@ -326,12 +380,25 @@ fn read_package(bytes: &[u8]) -> Result<Vec<Vec<u8>>, LayoutError> {
     Ok(if unchanged { chunks } else { Vec::new() })
 }
 
-fn documents(sections: &Sections) -> Option<(package::Manifest, package::InnerManifest)> {
+struct Documents {
+    manifest: package::Manifest,
+    grant: package::Grant,
+    inner: package::InnerManifest,
+}
+
+/// Opens what stands before the chunks with the key of the samples' device.
+fn documents(sections: &Sections) -> Option<Documents> {
     let signed: package::SignedManifest =
         codec::decode(Kind::SignedManifest, &sections.manifest).ok()?;
     let manifest: package::Manifest = codec::decode(Kind::Manifest, &signed.manifest).ok()?;
     let envelope: package::Envelope = codec::decode(Kind::Envelope, &sections.envelope).ok()?;
-    Some((manifest, envelope.open().ok()?))
+    let package = manifest.package;
+    let unit_key = seal::unwrap(&package, envelope.recipients.first()?, &samples::device()).ok()?;
+    let grant = seal::open(&package, Part::Grant, &unit_key, &envelope.grant).ok()?;
+    let grant: package::Grant = codec::decode(Kind::Grant, &grant).ok()?;
+    let inner = seal::open(&package, Part::Inner, &grant.inner_key, &sections.inner).ok()?;
+    let inner = codec::decode(Kind::InnerManifest, &inner).ok()?;
+    (!grant.content_keys.is_empty()).then_some(Documents { manifest, grant, inner })
 }
 
 #[track_caller]

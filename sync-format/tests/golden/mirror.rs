@@ -2,6 +2,7 @@
 //! number.
 
 use sync_format::v1::date::{Date, PartialDate};
+use sync_format::v1::message;
 use sync_format::v1::notice::{self, Notice};
 use sync_format::v1::package;
 use sync_format::v1::record;
@@ -115,35 +116,64 @@ mirrors! {
     KeySet of package::KeySet { threshold: u8, keys: Vec<[u8; 32]>, }
     RoleKeys of package::RoleKeys { role: u8, keys: KeySet, }
     Root of package::Root {
-        purpose: u8, epoch: u32, root_version: u32, expires: i64, root_keys: KeySet,
+        purpose: u8, epoch: u32, root_version: u32, made: i64, expires: i64, root_keys: KeySet,
         roles: Vec<RoleKeys>,
     }
     Signature of package::Signature { key_id: [u8; 8], bytes: [u8; 64], }
     SignedRoot of package::SignedRoot { root: Vec<u8>, signatures: Vec<Signature>, }
     SnapshotVersion of package::SnapshotVersion { epoch: u32, version: u64, }
     Freshness of package::Freshness { fresh_hours: u32, usable_hours: u32, }
-    ChunkRef of package::ChunkRef { hash: [u8; 32], len: u32, }
+    PartRef of package::PartRef { hash: [u8; 32], len: u32, }
+    Base of package::Base { version: u64, manifest: [u8; 32], }
     Manifest of package::Manifest {
         package: [u8; 16], dataset: u8, version: SnapshotVersion, created: i64, expires: i64,
-        base: Option<u64>, min_app: u32, freshness: Freshness, chip_required: bool,
-        envelope_hash: [u8; 32], envelope_len: u32, chunks: Vec<ChunkRef>,
+        base: Option<Base>, min_app: u32, freshness: Freshness, chip_required: bool,
+        envelopes: Vec<PartRef>, inner: PartRef, chunks: Vec<PartRef>,
     }
     SignedManifest of package::SignedManifest {
         manifest: Vec<u8>, signatures: Vec<Signature>,
     }
     Recipient of package::Recipient {
-        device: [u8; 16], encapsulated: Vec<u8>, wrapped: Vec<u8>,
+        hint: [u8; 8], encapsulated: Vec<u8>, wrapped: Vec<u8>,
     }
+    Run of package::Run { first: u32, count: u32, }
     Envelope of package::Envelope {
-        suite: u8, inner: Vec<u8>, recipients: Vec<Recipient>,
+        package: [u8; 16], chunks: Vec<Run>, recipients: Vec<Recipient>, grant: Vec<u8>,
+    }
+    Grant of package::Grant {
+        package: [u8; 16], unit: u32, inner_key: [u8; 32], content_keys: Vec<ContentKey>,
+        freshness: Option<Freshness>, chip_required: bool,
     }
     ChunkInfo of package::ChunkInfo {
         rows: u32, first: u64, last: u64, raw_len: u32, raw_hash: [u8; 32],
     }
     InnerManifest of package::InnerManifest {
         package: [u8; 16], regions: Vec<u16>, tag_key: Option<[u8; 32]>, rows: u64,
-        chunks: Vec<ChunkInfo>, counts: Vec<Count>,
+        chunks: Vec<ChunkInfo>, counts: Vec<Count>, withdrawn: Vec<u64>,
     }
+    Withdrawal of message::Withdrawal {
+        purpose: u8, version: SnapshotVersion, made: i64, notices: Vec<u64>,
+    }
+    SignedWithdrawal of message::SignedWithdrawal {
+        withdrawal: Vec<u8>, signatures: Vec<Signature>,
+    }
+    Release of message::Release {
+        purpose: u8, app: u32, label: String, made: i64, hash: [u8; 32], len: u64,
+    }
+    SignedRelease of message::SignedRelease { release: Vec<u8>, signatures: Vec<Signature>, }
+    Entry of message::Entry {
+        dataset: u8, version: SnapshotVersion, base: Option<u64>, manifest: PartRef,
+        inner: PartRef, chunks: Vec<PartRef>, units: Vec<UnitEnvelope>,
+    }
+    Index of message::Index {
+        serial: u64, published: i64, root_chain: PartRef, entries: Vec<Entry>,
+        release: Option<PartRef>,
+    }
+    Installed of message::Installed {
+        device: [u8; 16], dataset: u8, version: SnapshotVersion, manifest: [u8; 32], hour: u32,
+        app: u32,
+    }
+    SignedInstalled of message::SignedInstalled { installed: Vec<u8>, signature: [u8; 64], }
     RecordHeader of record::RecordHeader {
         device: [u8; 16], sequence: u64, previous: [u8; 32], hour: u32,
         notices: Option<SnapshotVersion>, register: Option<SnapshotVersion>, event: u8,
@@ -162,6 +192,30 @@ pub struct RootChain {
 impl Same<package::RootChain> for RootChain {
     fn same(&self, other: &package::RootChain) -> bool {
         self.roots.same(&other.0)
+    }
+}
+
+#[derive(SchemaRead, SchemaWrite)]
+pub struct ContentKey {
+    region: u16,
+    key: [u8; 32],
+}
+
+impl Same<(u16, [u8; 32])> for ContentKey {
+    fn same(&self, other: &(u16, [u8; 32])) -> bool {
+        self.region == other.0 && self.key == other.1
+    }
+}
+
+#[derive(SchemaRead, SchemaWrite)]
+pub struct UnitEnvelope {
+    unit: u32,
+    envelope: PartRef,
+}
+
+impl Same<(u32, package::PartRef)> for UnitEnvelope {
+    fn same(&self, other: &(u32, package::PartRef)) -> bool {
+        self.unit == other.0 && self.envelope.same(&other.1)
     }
 }
 

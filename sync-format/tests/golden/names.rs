@@ -23,8 +23,10 @@ variants! {
     notice_error, NoticeError, NOTICE: NoOrderNumber MissingBasis UnknownGround UnlawfulGround
         Validity Action NothingToRecognise DescribesOwner Text TooLong NumberShape NumberTwice;
     package_error, PackageError, PACKAGE: Decode Encode Threshold KeyTwice RoleTwice
-        AuthorApproves RootVersion Delta Times Freshness ChunkCount PartLength Sealed Recipients
-        OtherPackage ChunksDiffer KeyRange ChunkRows RowSum Regions TagKey Counts;
+        AuthorApproves RootVersion BaseNotBefore Times Freshness ChunkCount PartLength Envelopes
+        Runs Recipients GrantKeys Withdrawn OtherPackage ChunksDiffer KeyRange ChunkRows RowSum
+        Regions TagKey Counts;
+    message_error, MessageError, MESSAGE: Notices Release Entries;
     layout_error, LayoutError, LAYOUT: Io NotAPackage SectionLength Truncated Trailing
         ChunkLength ChunkHash NotCompressed Bomb RawLength;
     body_error, BodyError, BODY: Length TooLong Padding Decode PersonNotConfirmed Notices;
@@ -35,6 +37,7 @@ pub const ALL: &[(&str, &[&str])] = &[
     ("chunk-error", CHUNK),
     ("notice-error", NOTICE),
     ("package-error", PACKAGE),
+    ("message-error", MESSAGE),
     ("layout-error", LAYOUT),
     ("body-error", BODY),
 ];

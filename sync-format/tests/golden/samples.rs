@@ -1,8 +1,12 @@
 //! The values of the valid files. The people are invented, the issuing state is UTO (ICAO 9303);
 //! signatures are fixed bytes, since this package does not verify them.
 
+use std::sync::OnceLock;
+
 use sync_format::v1::date::{Date, PartialDate};
+use sync_format::v1::message::*;
 use sync_format::v1::notice::*;
+use sync_format::v1::package::seal::{self, Part, SealSecret, Seed};
 use sync_format::v1::package::*;
 use sync_format::v1::record::*;
 use sync_format::v1::register::*;
@@ -15,12 +19,20 @@ pub fn valid_files() -> Vec<(String, Vec<u8>)> {
         ("root-chain.bin".to_owned(), encode(Kind::RootChain, &root_chain())),
         ("record-header.bin".to_owned(), encode(Kind::RecordHeader, &record_header())),
         ("record.bin".to_owned(), encode(Kind::Record, &record())),
+        ("withdrawal.bin".to_owned(), encode(Kind::Withdrawal, &withdrawal())),
+        ("signed-withdrawal.bin".to_owned(), encode(Kind::SignedWithdrawal, &signed_withdrawal())),
+        ("release.bin".to_owned(), encode(Kind::Release, &release())),
+        ("signed-release.bin".to_owned(), encode(Kind::SignedRelease, &signed_release())),
+        ("index.bin".to_owned(), encode(Kind::Index, &index())),
+        ("installed.bin".to_owned(), encode(Kind::Installed, &installed())),
+        ("signed-installed.bin".to_owned(), encode(Kind::SignedInstalled, &signed_installed())),
     ];
     for (dataset, name) in [(Dataset::Notices, "notices"), (Dataset::Register, "register")] {
         let mut add = |part: &str, bytes| files.push((format!("{name}{part}"), bytes));
         add("-manifest.bin", encode(Kind::Manifest, &manifest(dataset)));
         add("-signed-manifest.bin", encode(Kind::SignedManifest, &signed_manifest(dataset)));
         add("-envelope.bin", encode(Kind::Envelope, &envelope(dataset)));
+        add("-grant.bin", encode(Kind::Grant, &grant(dataset)));
         add("-inner-manifest.bin", encode(Kind::InnerManifest, &inner(dataset)));
         add("-chunk.bin", raw_chunk(dataset));
         add(".fcsnap", package_file(dataset));
@@ -53,6 +65,7 @@ pub fn root() -> Root {
         purpose: Purpose::Demo,
         epoch: 1,
         root_version: 1,
+        made: 1_795_392_000,
         expires: 1_861_920_000,
         root_keys: key_set(2, &[1, 2, 3]),
         roles: vec![
@@ -69,12 +82,26 @@ pub fn root_chain() -> RootChain {
 }
 
 pub fn package_id(dataset: Dataset) -> [u8; 16] {
-    [dataset.number(); 16]
+    seed(dataset).package_id()
+}
+
+/// What everything random in the sample comes from; here written down for all to see.
+pub fn seed(dataset: Dataset) -> Seed {
+    Seed::new([dataset.number(); 32])
+}
+
+/// The one device that the samples are sealed to.
+pub fn device() -> SealSecret {
+    SealSecret::new([0xd1; 32])
+}
+
+const UNIT: u32 = 4_107;
+
+fn region(dataset: Dataset) -> u16 {
+    if dataset == Dataset::Register { 48 } else { NATIONAL }
 }
 
 pub fn manifest(dataset: Dataset) -> Manifest {
-    let envelope = encode(Kind::Envelope, &envelope(dataset));
-    let chunk = compressed_chunk(dataset);
     Manifest {
         package: package_id(dataset),
         dataset,
@@ -85,9 +112,9 @@ pub fn manifest(dataset: Dataset) -> Manifest {
         min_app: 1,
         freshness: Freshness { fresh_hours: 24, usable_hours: 72 },
         chip_required: false,
-        envelope_hash: sha256(&envelope),
-        envelope_len: envelope.len() as u32,
-        chunks: vec![ChunkRef { hash: sha256(&chunk), len: chunk.len() as u32 }],
+        envelopes: vec![PartRef::of(&encode(Kind::Envelope, &envelope(dataset)))],
+        inner: PartRef::of(&sealed_inner(dataset)),
+        chunks: vec![PartRef::of(&sealed_chunk(dataset))],
     }
 }
 
@@ -99,8 +126,44 @@ pub fn signed_manifest(dataset: Dataset) -> SignedManifest {
     SignedManifest { manifest: encode(Kind::Manifest, &manifest(dataset)), signatures }
 }
 
+pub fn grant(dataset: Dataset) -> Grant {
+    let seed = seed(dataset);
+    Grant {
+        package: seed.package_id(),
+        unit: UNIT,
+        inner_key: *seed.inner_key(),
+        content_keys: vec![(region(dataset), *seed.content_key(dataset, region(dataset)))],
+        freshness: Some(Freshness { fresh_hours: 12, usable_hours: 72 }),
+        chip_required: false,
+    }
+}
+
 pub fn envelope(dataset: Dataset) -> Envelope {
-    Envelope::unsealed(&inner(dataset)).unwrap()
+    // Made once: sealing to a device is slow without optimisation.
+    static ENVELOPES: [OnceLock<Envelope>; 2] = [OnceLock::new(), OnceLock::new()];
+    let made = ENVELOPES[usize::from(dataset == Dataset::Register)].get_or_init(|| {
+        let seed = seed(dataset);
+        let package = seed.package_id();
+        let unit_key = seed.unit_key(UNIT);
+        let grant = encode(Kind::Grant, &grant(dataset));
+        Envelope {
+            package,
+            chunks: vec![Run { first: 0, count: 1 }],
+            recipients: vec![seal::wrap(&seed, &package, &unit_key, &device().public())],
+            grant: seal::seal(&package, Part::Grant, &unit_key, &grant),
+        }
+    });
+    made.clone()
+}
+
+pub fn seal_inner(dataset: Dataset, inner: &InnerManifest) -> Vec<u8> {
+    let seed = seed(dataset);
+    let inner = encode(Kind::InnerManifest, inner);
+    seal::seal(&seed.package_id(), Part::Inner, &seed.inner_key(), &inner)
+}
+
+fn sealed_inner(dataset: Dataset) -> Vec<u8> {
+    seal_inner(dataset, &inner(dataset))
 }
 
 pub fn inner(dataset: Dataset) -> InnerManifest {
@@ -123,6 +186,7 @@ pub fn inner(dataset: Dataset) -> InnerManifest {
             raw_hash: sha256(&raw),
         }],
         counts: if is_register { vec![] } else { counts() },
+        withdrawn: vec![],
     }
 }
 
@@ -144,18 +208,30 @@ pub fn compressed_chunk(dataset: Dataset) -> Vec<u8> {
     layout::compress(&raw_chunk(dataset)).unwrap()
 }
 
+/// Seals bytes as the one chunk of a sample.
+pub fn seal_chunk(dataset: Dataset, compressed: &[u8]) -> Vec<u8> {
+    let seed = seed(dataset);
+    let key = seed.content_key(dataset, region(dataset));
+    seal::seal(&seed.package_id(), Part::Chunk(0), &key, compressed)
+}
+
+pub fn sealed_chunk(dataset: Dataset) -> Vec<u8> {
+    seal_chunk(dataset, &compressed_chunk(dataset))
+}
+
 pub fn sections(dataset: Dataset) -> Sections {
     Sections {
         root_chain: encode(Kind::RootChain, &root_chain()),
         manifest: encode(Kind::SignedManifest, &signed_manifest(dataset)),
         envelope: encode(Kind::Envelope, &envelope(dataset)),
+        inner: sealed_inner(dataset),
     }
 }
 
 pub fn package_file(dataset: Dataset) -> Vec<u8> {
     let mut bytes = Vec::new();
     layout::write_sections(&mut bytes, &sections(dataset)).unwrap();
-    bytes.extend(compressed_chunk(dataset));
+    bytes.extend(sealed_chunk(dataset));
     bytes
 }
 
@@ -251,12 +327,12 @@ pub fn registered() -> Vec<Registered> {
         |number, name, birth, issued, status| Registered { number, name, birth, issued, status };
     let (birth, issued) = (Some("1988-03-02"), Some("2022-07-15"));
     vec![
-        person(15_088_999_901, "TRAN VAN MAU", birth, issued, Status::Valid),
-        person(15_088_999_902, "TRAN VAN MAU", birth, issued, Status::Valid),
-        person(15_188_999_903, "LY THI THU", birth, None, Status::Lost),
         person(48_088_000_001, "DO VAN GIA", None, issued, Status::Stolen),
         person(48_088_000_300, "PHAM VAN MAU", None, None, Status::Replaced),
+        person(48_088_999_901, "TRAN VAN MAU", birth, issued, Status::Valid),
+        person(48_088_999_902, "TRAN VAN MAU", birth, issued, Status::Valid),
         person(48_188_070_000, "BUI THI THU", birth, issued, Status::Revoked),
+        person(48_188_999_903, "LY THI THU", birth, None, Status::Lost),
         person(48_199_999_999, "VU THI MAU", birth, issued, Status::Deceased),
     ]
 }
@@ -267,6 +343,71 @@ pub fn register() -> Vec<RegisterRow> {
         tag_key().seal_row(it.number, Some(it.name), birth, it.issued.map(day), it.status)
     });
     rows.collect()
+}
+
+pub fn withdrawal() -> Withdrawal {
+    Withdrawal {
+        purpose: Purpose::Demo,
+        version: SnapshotVersion { epoch: 1, version: 3_184 },
+        made: 1_795_510_000,
+        notices: vec![101, 70_000],
+    }
+}
+
+pub fn signed_withdrawal() -> SignedWithdrawal {
+    SignedWithdrawal {
+        withdrawal: encode(Kind::Withdrawal, &withdrawal()),
+        signatures: vec![signature(4), signature(6)],
+    }
+}
+
+pub fn release() -> Release {
+    Release {
+        purpose: Purpose::Demo,
+        app: 2,
+        label: "0.2.0".to_owned(),
+        made: 1_795_510_000,
+        hash: [0x55; 32],
+        len: 30_000_000,
+    }
+}
+
+pub fn signed_release() -> SignedRelease {
+    SignedRelease { release: encode(Kind::Release, &release()), signatures: vec![signature(8)] }
+}
+
+pub fn index() -> Index {
+    let entry = |dataset| Entry {
+        dataset,
+        version: manifest(dataset).version,
+        base: None,
+        manifest: PartRef::of(&encode(Kind::SignedManifest, &signed_manifest(dataset))),
+        inner: manifest(dataset).inner,
+        chunks: manifest(dataset).chunks,
+        units: vec![(UNIT, manifest(dataset).envelopes[0])],
+    };
+    Index {
+        serial: 12,
+        published: 1_795_510_100,
+        root_chain: PartRef::of(&encode(Kind::RootChain, &root_chain())),
+        entries: vec![entry(Dataset::Notices), entry(Dataset::Register)],
+        release: Some(PartRef::of(&encode(Kind::SignedRelease, &signed_release()))),
+    }
+}
+
+pub fn installed() -> Installed {
+    Installed {
+        device: [0xd0; 16],
+        dataset: Dataset::Notices,
+        version: SnapshotVersion { epoch: 1, version: 3_184 },
+        manifest: [0x66; 32],
+        hour: 498_752,
+        app: 1,
+    }
+}
+
+pub fn signed_installed() -> SignedInstalled {
+    SignedInstalled { installed: encode(Kind::Installed, &installed()), signature: [0x44; 64] }
 }
 
 pub fn record_header() -> RecordHeader {

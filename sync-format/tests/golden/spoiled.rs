@@ -2,6 +2,7 @@
 //! wincode does.
 
 use sync_format::limits;
+use sync_format::v1::message::*;
 use sync_format::v1::notice::Category;
 use sync_format::v1::package::*;
 use sync_format::v1::record::*;
@@ -22,6 +23,7 @@ pub fn invalid_files() -> Files {
     add("chunk-error", chunks());
     add("notice-error", notices());
     add("package-error", documents());
+    add("message-error", messages());
     add("layout-error", packages());
     add("body-error", bodies());
     files
@@ -132,6 +134,11 @@ fn documents() -> Vec<(&'static str, Vec<u8>)> {
         change(&mut envelope);
         encode(Kind::Envelope, &envelope)
     };
+    let grant = |change: fn(&mut Grant)| {
+        let mut grant = samples::grant(Dataset::Notices);
+        change(&mut grant);
+        encode(Kind::Grant, &grant)
+    };
     let inner = |dataset, change: fn(&mut InnerManifest)| {
         let mut inner = samples::inner(dataset);
         change(&mut inner);
@@ -145,21 +152,18 @@ fn documents() -> Vec<(&'static str, Vec<u8>)> {
         ("role-twice", root(|it| it.roles[2].role = Role::NoticesAuthor)),
         ("author-approves", root(|it| it.roles[1].keys = it.roles[0].keys.clone())),
         ("root-version", root(|it| it.root_version = 0)),
-        ("delta", manifest(|it| it.base = Some(3_183))),
+        (
+            "base-not-before",
+            manifest(|it| it.base = Some(Base { version: 3_184, manifest: [5; 32] })),
+        ),
         ("times", manifest(|it| it.expires = it.created)),
         ("freshness", manifest(|it| it.freshness.fresh_hours = 73)),
         ("part-length", manifest(|it| it.chunks[0].len = 0)),
-        ("sealed", envelope(|it| it.suite = 1)),
-        (
-            "recipients",
-            envelope(|it| {
-                it.recipients = vec![Recipient {
-                    device: [1; 16],
-                    encapsulated: vec![2; 32],
-                    wrapped: vec![3; 48],
-                }];
-            }),
-        ),
+        ("envelopes", manifest(|it| it.envelopes.clear())),
+        ("runs", envelope(|it| it.chunks[0].count = 2)),
+        ("recipients", envelope(|it| it.recipients[0].wrapped.truncate(47))),
+        ("grant-keys", grant(|it| it.content_keys.clear())),
+        ("withdrawn", inner(Notices, |it| it.withdrawn = vec![101])),
         ("other-package", inner(Notices, |it| it.package = [9; 16])),
         ("chunks-differ", inner(Notices, |it| it.chunks.clear())),
         ("key-range", inner(Register, |it| it.chunks[0].last = it.chunks[0].first + 1)),
@@ -171,24 +175,42 @@ fn documents() -> Vec<(&'static str, Vec<u8>)> {
     ]
 }
 
-/// A package around this chunk, whose manifests promise the given lengths.
-fn package_with(chunk: &[u8], len: usize, raw_len: usize) -> Vec<u8> {
+fn messages() -> Vec<(&'static str, Vec<u8>)> {
+    let mut withdrawal = samples::withdrawal();
+    withdrawal.notices.reverse();
+    let release = Release { label: "0.2\n".to_owned(), ..samples::release() };
+    let mut index = samples::index();
+    index.entries.reverse();
+    vec![
+        ("notices", encode(Kind::Withdrawal, &withdrawal)),
+        ("release", encode(Kind::Release, &release)),
+        ("entries", encode(Kind::Index, &index)),
+    ]
+}
+
+/// A package around this chunk, sealed as it should be, whose manifests promise the given lengths.
+fn package_with(chunk: &[u8], len: Option<usize>, raw_len: usize) -> Vec<u8> {
     let mut inner = samples::inner(Dataset::Notices);
     inner.chunks[0].raw_len = raw_len as u32;
     let mut manifest = samples::manifest(Dataset::Notices);
-    manifest.chunks = vec![ChunkRef { hash: sha256(chunk), len: len as u32 }];
+    let inner = samples::seal_inner(Dataset::Notices, &inner);
+    let chunk = samples::seal_chunk(Dataset::Notices, chunk);
+    manifest.chunks = vec![PartRef::of(&chunk)];
+    if let Some(len) = len {
+        manifest.chunks[0].len = len as u32;
+    }
     let signed = SignedManifest {
         manifest: encode(Kind::Manifest, &manifest),
         ..samples::signed_manifest(Dataset::Notices)
     };
     let sections = Sections {
         manifest: encode(Kind::SignedManifest, &signed),
-        envelope: encode(Kind::Envelope, &Envelope::unsealed(&inner).unwrap()),
+        inner,
         ..samples::sections(Dataset::Notices)
     };
     let mut bytes = Vec::new();
     layout::write_sections(&mut bytes, &sections).unwrap();
-    bytes.extend_from_slice(chunk);
+    bytes.extend_from_slice(&chunk);
     bytes
 }
 
@@ -208,11 +230,11 @@ fn packages() -> Vec<(&'static str, Vec<u8>)> {
         ("section-length", with(8, &u32::MAX.to_le_bytes())),
         ("truncated", package[..last].to_vec()),
         ("trailing", [&package[..], b"\n"].concat()),
-        ("chunk-length", package_with(&chunk, u32::MAX as usize, raw_len)),
+        ("chunk-length", package_with(&chunk, Some(u32::MAX as usize), raw_len)),
         ("chunk-hash", with(last, &[package[last] ^ 1])),
-        ("not-compressed", package_with(b"rows as they are", 16, raw_len)),
-        ("bomb", package_with(&bomb, bomb.len(), 10_000)),
-        ("raw-length", package_with(&chunk, chunk.len(), raw_len + 1)),
+        ("not-compressed", package_with(b"rows as they are", None, raw_len)),
+        ("bomb", package_with(&bomb, None, 10_000)),
+        ("raw-length", package_with(&chunk, None, raw_len + 1)),
     ]
 }
 

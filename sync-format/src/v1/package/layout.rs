@@ -1,4 +1,4 @@
-//! The bytes of a package file: magic, three lengths, three sections, chunks back to back.
+//! The bytes of a package file: magic, four lengths, four sections, chunks back to back.
 //!
 //! Reading is by steps, so that nothing unsigned reaches a decoder: [`read_sections`] gives the
 //! parts that carry signatures, and only when those have been verified does [`read_chunk`] give a
@@ -8,14 +8,14 @@
 use std::fmt;
 use std::io::{self, Read, Write};
 
-use super::{ChunkRef, sha256};
+use super::{PartRef, sha256};
 use crate::limits;
 
 /// First bytes of a package file. The line ends show whether a transfer took it for text.
 pub const MAGIC: &[u8; 8] = b"FCSNAP\r\n";
 
 /// Length of magic and lengths, bytes.
-pub const HEADER_BYTES: usize = 8 + 3 * 4;
+pub const HEADER_BYTES: usize = 8 + 4 * 4;
 
 /// The parts before the chunks, encoded and not yet verified.
 #[derive(Clone, PartialEq, Eq)]
@@ -24,15 +24,18 @@ pub struct Sections {
     pub root_chain: Vec<u8>,
     /// Encoded [`super::SignedManifest`].
     pub manifest: Vec<u8>,
-    /// Encoded [`super::Envelope`].
+    /// Encoded [`super::Envelope`] of one unit.
     pub envelope: Vec<u8>,
+    /// Encoded and sealed [`super::InnerManifest`].
+    pub inner: Vec<u8>,
 }
 
-/// Shows lengths alone: an envelope that is not sealed holds the register's tag key.
+/// Shows lengths alone, which are what there is to see.
 impl fmt::Debug for Sections {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Sections { root_chain, manifest, envelope } = self;
-        write!(f, "Sections({} + {} + {} bytes)", root_chain.len(), manifest.len(), envelope.len())
+        let Sections { root_chain, manifest, envelope, inner } = self;
+        let lengths = [root_chain, manifest, envelope, inner].map(Vec::len);
+        f.debug_tuple("Sections").field(&lengths).finish()
     }
 }
 
@@ -48,7 +51,7 @@ pub enum LayoutError {
     /// A section of length 0 or above its limit; nothing was read of it.
     #[error("section {section} has {len} bytes, at most {limit}")]
     SectionLength {
-        /// `root-chain`, `manifest` or `envelope`.
+        /// `root-chain`, `manifest`, `envelope` or `inner`.
         section: &'static str,
         /// The length.
         len: usize,
@@ -92,10 +95,11 @@ pub enum LayoutError {
 }
 
 /// Names and limits of the sections, in their order.
-const SECTIONS: [(&str, usize); 3] = [
+const SECTIONS: [(&str, usize); 4] = [
     ("root-chain", limits::MAX_ROOT_CHAIN_BYTES),
     ("manifest", limits::MAX_SIGNED_MANIFEST_BYTES),
     ("envelope", limits::MAX_ENVELOPE_BYTES),
+    ("inner", limits::MAX_SEALED_INNER_BYTES),
 ];
 
 /// Reads the parts before the chunks and leaves the reader at the first chunk.
@@ -114,17 +118,18 @@ pub fn read_sections<R: Read>(reader: &mut R) -> Result<Sections, LayoutError> {
     if &magic != MAGIC {
         return Err(LayoutError::NotAPackage);
     }
-    let mut lengths = [0; 3];
+    let mut lengths = [0; 4];
     for (length, section) in lengths.iter_mut().zip(SECTIONS) {
         let mut bytes = [0; 4];
         reader.read_exact(&mut bytes).map_err(truncated)?;
         *length = section_length(section, u32::from_le_bytes(bytes) as usize)?;
     }
-    let [root_chain, manifest, envelope] = lengths;
+    let [root_chain, manifest, envelope, inner] = lengths;
     Ok(Sections {
         root_chain: read_part(reader, root_chain)?,
         manifest: read_part(reader, manifest)?,
         envelope: read_part(reader, envelope)?,
+        inner: read_part(reader, inner)?,
     })
 }
 
@@ -134,7 +139,8 @@ pub fn read_sections<R: Read>(reader: &mut R) -> Result<Sections, LayoutError> {
 ///
 /// [`LayoutError::SectionLength`] for a section that nobody would read, and what the target says.
 pub fn write_sections<W: Write>(writer: &mut W, sections: &Sections) -> Result<(), LayoutError> {
-    let parts = [&sections.root_chain, &sections.manifest, &sections.envelope];
+    let Sections { root_chain, manifest, envelope, inner } = sections;
+    let parts = [root_chain, manifest, envelope, inner];
     let mut header = MAGIC.to_vec();
     for (part, section) in parts.into_iter().zip(SECTIONS) {
         let len = section_length(section, part.len())?;
@@ -153,7 +159,7 @@ pub fn write_sections<W: Write>(writer: &mut W, sections: &Sections) -> Result<(
 ///
 /// [`LayoutError::ChunkLength`] before anything is allocated, [`LayoutError::Truncated`] and
 /// [`LayoutError::ChunkHash`].
-pub fn read_chunk<R: Read>(reader: &mut R, chunk: &ChunkRef) -> Result<Vec<u8>, LayoutError> {
+pub fn read_chunk<R: Read>(reader: &mut R, chunk: &PartRef) -> Result<Vec<u8>, LayoutError> {
     let (len, limit) = (chunk.len as usize, limits::MAX_CHUNK_BYTES);
     if !(1..=limit).contains(&len) {
         return Err(LayoutError::ChunkLength { len, limit });
@@ -249,7 +255,12 @@ mod tests {
     use super::*;
 
     fn some_sections() -> Sections {
-        Sections { root_chain: vec![1; 300], manifest: vec![2; 40], envelope: vec![3; 50] }
+        Sections {
+            root_chain: vec![1; 300],
+            manifest: vec![2; 40],
+            envelope: vec![3; 50],
+            inner: vec![4; 60],
+        }
     }
 
     fn a_package() -> Vec<u8> {
@@ -262,7 +273,7 @@ mod tests {
     fn sections_come_back_and_leave_the_reader_at_the_chunks() {
         let bytes = [a_package(), b"chunk".to_vec()].concat();
         assert_eq!(&bytes[..8], b"FCSNAP\r\n");
-        assert_eq!(&bytes[8..20], [300u32, 40, 50].map(u32::to_le_bytes).concat());
+        assert_eq!(&bytes[8..24], [300u32, 40, 50, 60].map(u32::to_le_bytes).concat());
         let mut reader = &bytes[..];
         assert_eq!(read_sections(&mut reader).unwrap(), some_sections());
         assert_eq!(reader, b"chunk");
@@ -287,6 +298,7 @@ mod tests {
         check(&[u32::MAX], "root-chain", u32::MAX as usize);
         check(&[1, 1 << 30], "manifest", 1 << 30);
         check(&[1, 1, (4 << 20) + 1], "envelope", (4 << 20) + 1);
+        check(&[1, 1, 1, (2 << 20) + 17], "inner", (2 << 20) + 17);
         let sections = Sections { envelope: vec![], ..some_sections() };
         let refused = write_sections(&mut Vec::new(), &sections);
         assert!(matches!(refused, Err(LayoutError::SectionLength { section: "envelope", .. })));
@@ -312,12 +324,12 @@ mod tests {
 
     #[test]
     fn a_chunk_is_the_one_of_the_manifest() {
-        let chunk = ChunkRef { hash: sha256(b"chunk"), len: 5 };
+        let chunk = PartRef { hash: sha256(b"chunk"), len: 5 };
         assert_eq!(read_chunk(&mut &b"chunk"[..], &chunk).unwrap(), b"chunk");
         assert!(matches!(read_chunk(&mut &b"chunK"[..], &chunk), Err(LayoutError::ChunkHash)));
         assert!(matches!(read_chunk(&mut &b"chun"[..], &chunk), Err(LayoutError::Truncated)));
         for len in [0, u32::MAX] {
-            let chunk = ChunkRef { len, ..chunk };
+            let chunk = PartRef { len, ..chunk };
             let refused = read_chunk(&mut &b"chunk"[..], &chunk);
             assert!(matches!(refused, Err(LayoutError::ChunkLength { .. })), "{len}");
         }
@@ -402,7 +414,7 @@ mod tests {
                 Err(io::Error::other("gone"))
             }
         }
-        let chunk = ChunkRef { hash: [0; 32], len: 5 };
+        let chunk = PartRef { hash: [0; 32], len: 5 };
         assert!(matches!(read_sections(&mut Broken), Err(LayoutError::Io(_))));
         assert!(matches!(read_chunk(&mut Broken, &chunk), Err(LayoutError::Io(_))));
         assert!(matches!(expect_end(&mut Broken), Err(LayoutError::Io(_))));
