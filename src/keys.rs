@@ -22,6 +22,7 @@ mod software;
 mod vault;
 
 pub use attempts::{Attempts, DELAYS_SECONDS, MAX_TRIES};
+pub(crate) use cost::SALT_BYTES;
 pub use cost::{ArgonCost, CostRefused};
 pub use device_key::{DeviceKey, DeviceKeyError, Protection, fingerprint, queue_key, verifies};
 pub use layout::{Damage, Floor};

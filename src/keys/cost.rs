@@ -1,4 +1,4 @@
-//! Bounds what one guess of a PIN costs, and pays it.
+//! Bounds what one guess of a PIN or a passphrase costs, and pays it.
 //!
 //! The cost stands in the vault's file, so a thief can write another one there. Below the floor he
 //! gains nothing, since [`super::Vault::open`] refuses; above the ceiling he cannot exhaust the
@@ -9,10 +9,8 @@ use std::io;
 use argon2::{Algorithm, Argon2, Block, Params, Version};
 use zeroize::Zeroizing;
 
-use super::pin::Pin;
-
 /// Length of the salt of a slot (RFC 9106, 3.1: 16 bytes are recommended).
-pub(super) const SALT_BYTES: usize = 16;
+pub(crate) const SALT_BYTES: usize = 16;
 
 /// The cost of stretching a PIN with Argon2id, version 0x13 (RFC 9106).
 ///
@@ -49,7 +47,22 @@ impl ArgonCost {
 
     /// Returns this cost, or refuses it when it lies outside floor and ceiling.
     pub fn new(memory_kib: u32, passes: u32, lanes: u32) -> Result<ArgonCost, CostRefused> {
-        ArgonCost { memory_kib, passes, lanes }.at_least(ArgonCost::FLOOR)
+        ArgonCost::new_at_least(memory_kib, passes, lanes, ArgonCost::FLOOR)
+    }
+
+    /// Returns this cost, or refuses it when it lies below `lowest` or above the ceiling.
+    pub(crate) fn new_at_least(
+        memory_kib: u32,
+        passes: u32,
+        lanes: u32,
+        lowest: ArgonCost,
+    ) -> Result<ArgonCost, CostRefused> {
+        ArgonCost { memory_kib, passes, lanes }.at_least(lowest)
+    }
+
+    /// Returns memory in KiB, passes and lanes.
+    pub fn parts(self) -> (u32, u32, u32) {
+        (self.memory_kib, self.passes, self.lanes)
     }
 
     /// Returns the smallest cost that Argon2 knows: worthless as a protection.
@@ -79,10 +92,10 @@ impl ArgonCost {
         bytes
     }
 
-    /// Stretches `pin` with Argon2id. The working memory is wiped.
-    pub(super) fn stretch(
+    /// Stretches a PIN or a passphrase with Argon2id. The working memory is wiped.
+    pub(crate) fn stretch(
         self,
-        pin: &Pin,
+        secret: &[u8],
         salt: &[u8; SALT_BYTES],
     ) -> io::Result<Zeroizing<[u8; 32]>> {
         let params = Params::new(self.memory_kib, self.passes, self.lanes, Some(32))
@@ -95,13 +108,8 @@ impl ArgonCost {
         let mut blocks: Zeroizing<Box<[Block]>> = Zeroizing::new(blocks.into_boxed_slice());
         let mut stretched = Zeroizing::new([0; 32]);
         Argon2::new(Algorithm::Argon2id, Version::V0x13, params)
-            .hash_password_into_with_memory(
-                pin.expose(),
-                salt,
-                stretched.as_mut_slice(),
-                &mut **blocks,
-            )
-            .expect("lengths of PIN, salt, output and memory are those of the parameters");
+            .hash_password_into_with_memory(secret, salt, stretched.as_mut_slice(), &mut **blocks)
+            .expect("lengths of secret, salt, output and memory are those of the parameters");
         Ok(stretched)
     }
 
@@ -171,8 +179,7 @@ mod tests {
     fn stretching_depends_on_pin_salt_and_cost() {
         let small = ArgonCost::smallest_for_tests();
         let stretch = |cost: ArgonCost, digits: &str, salt: u8| {
-            let pin = Pin::from_reader(digits.as_bytes()).unwrap();
-            *cost.stretch(&pin, &[salt; SALT_BYTES]).unwrap()
+            *cost.stretch(digits.as_bytes(), &[salt; SALT_BYTES]).unwrap()
         };
         let first = stretch(small, "482913", 1);
         assert_eq!(first, stretch(small, "482913", 1));

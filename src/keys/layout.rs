@@ -236,7 +236,7 @@ impl Contents {
         salt: &[u8; SALT_BYTES],
         device_key: &dyn DeviceKey,
     ) -> Result<SecretKey, UnlockError> {
-        let stretched = self.cost.stretch(pin, salt)?;
+        let stretched = self.cost.stretch(pin.expose(), salt)?;
         let bound = labelled_hmac(device_key, PIN_LABEL, stretched.as_slice())?;
         let mut key = Zeroizing::new([0; 32]);
         Hkdf::<Sha256>::new(None, bound.as_slice())
