@@ -21,6 +21,7 @@ use sync_format::v1::package::{
 use sync_format::v1::register::{RegisterRow, TOMBSTONE, decode_register, region_of};
 
 pub mod build;
+pub mod ceremony;
 pub mod keyfile;
 pub mod keyring;
 pub mod source;
