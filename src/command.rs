@@ -13,6 +13,7 @@ mod demo;
 mod files;
 mod install;
 mod keys;
+mod private_key;
 mod progress;
 mod qr;
 mod queue;

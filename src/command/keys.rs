@@ -1,7 +1,11 @@
-//! `fieldcheckctl keys`: headquarters' keys in one folder, for trials.
+//! `fieldcheckctl keys`: who may sign what.
 //!
-//! In real use no folder holds them all: each key lives with another person on an offline machine,
-//! so that no one of them can make a list alone. Who makes a folder with this is told so.
+//! In real use each key lives with another person on an offline machine, so that no one of them can
+//! make a list alone: `create`, `draft`, `sign` and `finish` are the steps of a ceremony, which
+//! `assets/ceremony.md` tells in order. For trials `new` makes one folder with everything, and says
+//! what that means.
+
+mod steps;
 
 use std::fs;
 use std::io::Write;
@@ -35,9 +39,25 @@ const TAG_KEY: &str = "tag.key";
 
 #[derive(Subcommand)]
 pub(super) enum Command {
-    /// Draw all keys into a new folder: signing keys, root document, collect and tag keys
+    /// For trials: draw all keys into one new folder
     New(NewOptions),
-    /// Show what is public: root, roles, thresholds, names of keys
+    /// Make one key, sealed with a passphrase; its public half goes beside it
+    Create(steps::CreateOptions),
+    /// Draft the first root document from public halves
+    Draft(steps::DraftOptions),
+    /// Draft the next root: add and revoke keys, change thresholds, or only the expiry
+    Rotate(steps::RotateOptions),
+    /// Draft the next root without one key
+    Revoke(steps::RevokeOptions),
+    /// Draft the next root with versions of lists and the floor of time beginning anew
+    RaiseEpoch(steps::RaiseEpochOptions),
+    /// Draft the root that is signed in advance and kept sealed, all of fresh keys
+    Emergency(steps::EmergencyOptions),
+    /// Show what a draft changes, and sign it with one root key
+    Sign(steps::SignOptions),
+    /// Check the signatures of a draft and put it at the end of its chain
+    Finish(steps::FinishOptions),
+    /// Show what is public of a chain or of a folder: roots, roles, thresholds, names of keys
     Show(ShowOptions),
 }
 
@@ -62,16 +82,16 @@ pub(super) struct NewOptions {
 
 #[derive(Args)]
 pub(super) struct ShowOptions {
-    /// Folder of keys
-    #[arg(value_name = "DIR")]
-    folder: PathBuf,
+    /// Chain of roots, or folder of keys for trials
+    #[arg(value_name = "CHAIN|DIR")]
+    path: PathBuf,
 }
 
 pub(super) fn run(command: &Command, clock: &dyn Clock, out: &mut dyn Write) -> anyhow::Result<()> {
+    let now = clock.real_time();
     match command {
         Command::New(options) => {
             let tag_key = draw_tag_key()?;
-            let now = clock.real_time();
             Keys::create(&options.folder, options.purpose, options.epoch, tag_key, now)?;
             writeln!(
                 out,
@@ -79,7 +99,16 @@ pub(super) fn run(command: &Command, clock: &dyn Clock, out: &mut dyn Write) -> 
             )?;
             show(&options.folder, out)
         }
-        Command::Show(options) => show(&options.folder, out),
+        Command::Create(options) => steps::create(options, out),
+        Command::Draft(options) => steps::draft(options, now, out),
+        Command::Rotate(options) => steps::rotate(options, now, out),
+        Command::Revoke(options) => steps::revoke(options, now, out),
+        Command::RaiseEpoch(options) => steps::raise_epoch(options, now, out),
+        Command::Emergency(options) => steps::emergency(options, now, out),
+        Command::Sign(options) => steps::sign(options, now, out),
+        Command::Finish(options) => steps::finish(options, now, out),
+        Command::Show(options) if options.path.is_dir() => show(&options.path, out),
+        Command::Show(options) => steps::show(&options.path, now, out),
     }
 }
 

@@ -215,7 +215,9 @@ pub enum CeremonyError {
         id: [u8; 8],
     },
     /// Fewer signatures than a root asks for.
-    #[error("{valid} of the {needed} signatures that root {version} asks for: collect the others")]
+    #[error(
+        "only {valid} of the {needed} signatures that root {version} asks for: collect the others"
+    )]
     TooFewSignatures {
         /// Which root's keys.
         version: u32,
