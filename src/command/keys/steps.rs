@@ -447,9 +447,10 @@ fn signers_needed(before: Option<&Root>, root: &Root) -> Vec<(String, &'static s
 
 fn explain_seat(seat: &SeatChange, compare: bool, out: &mut dyn Write) -> anyhow::Result<()> {
     let keys = seat.kept.len() + seat.added.len();
+    let keys_before = seat.kept.len() + seat.revoked.len();
     let was = match seat.threshold_before {
-        Some(before) if before != seat.threshold => {
-            format!(", was {before} of {}", seat.kept.len() + seat.revoked.len())
+        Some(before) if (before, keys_before) != (seat.threshold, keys) => {
+            format!(", was {before} of {keys_before}")
         }
         None if compare => ", new".to_owned(),
         _ => String::new(),
