@@ -27,6 +27,7 @@ pub mod keyring;
 pub mod source;
 #[cfg(test)]
 pub(crate) mod testing;
+pub mod units;
 pub mod verify;
 
 pub use verify::{Held, NewestRoot, Opener, Trust, verify};

@@ -57,6 +57,8 @@ pub(super) enum Command {
     Sign(steps::SignOptions),
     /// Check the signatures of a draft and put it at the end of its chain
     Finish(steps::FinishOptions),
+    /// Mark a device revoked in the file of devices, so that nothing is sealed to it any more
+    RevokeDevice(steps::RevokeDeviceOptions),
     /// Show what is public of a chain or of a folder: roots, roles, thresholds, names of keys
     Show(ShowOptions),
 }
@@ -107,6 +109,7 @@ pub(super) fn run(command: &Command, clock: &dyn Clock, out: &mut dyn Write) -> 
         Command::Emergency(options) => steps::emergency(options, now, out),
         Command::Sign(options) => steps::sign(options, now, out),
         Command::Finish(options) => steps::finish(options, now, out),
+        Command::RevokeDevice(options) => steps::revoke_device(options, now, out),
         Command::Show(options) if options.path.is_dir() => show(&options.path, out),
         Command::Show(options) => steps::show(&options.path, now, out),
     }

@@ -832,8 +832,12 @@ fn day(seconds: i64) -> Date {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
-    use crate::snapshot::keyfile::PrivateKey;
+    use crate::snapshot::Trust;
+    use crate::snapshot::testing::trust;
+    use crate::snapshot::verify::verify_root_chain;
 
     const NOW: i64 = 1_795_521_600;
     const YEAR: i64 = 365 * 86_400;
@@ -1201,5 +1205,88 @@ mod tests {
         assert_eq!(sign(5), Err(CeremonyError::Stranger { id: id(5) }));
         let role = KeyRole::Of(Role::NoticesAuthor);
         assert_eq!(sign(10), Err(CeremonyError::WrongRole { id: id(10), role }));
+    }
+
+    /// A step that somebody may take: numbers of keys to add and to revoke, thresholds, who signs.
+    #[derive(Clone, Debug)]
+    struct Step {
+        add: Vec<u8>,
+        revoke: Vec<u8>,
+        root_threshold: Option<u8>,
+        author_threshold: Option<u8>,
+        raise_epoch: bool,
+        absent: Vec<u8>,
+    }
+
+    fn a_step() -> impl Strategy<Value = Step> {
+        let keys = || prop::collection::vec(0..36_u8, 0..4);
+        let threshold = || prop::option::weighted(0.3, 0..4_u8);
+        (keys(), keys(), threshold(), threshold(), any::<bool>(), keys()).prop_map(
+            |(add, revoke, root_threshold, author_threshold, raise_epoch, absent)| Step {
+                add,
+                revoke,
+                root_threshold,
+                author_threshold,
+                raise_epoch,
+                absent,
+            },
+        )
+    }
+
+    fn take(step: &Step, from: &Chain) -> Result<Chain, CeremonyError> {
+        let add = public(&step.add);
+        let named = |number: &u8| names(from.newest(), id(*number));
+        let revoke: Vec<[u8; 8]> =
+            step.revoke.iter().filter(|number| named(number)).map(|number| id(*number)).collect();
+        let author = step.author_threshold.map(|threshold| (Role::NoticesAuthor, threshold));
+        let change = Change {
+            add: &add,
+            revoke: &revoke,
+            root_threshold: step.root_threshold,
+            thresholds: author.as_slice(),
+            raise_epoch: step.raise_epoch,
+        };
+        let draft = rotate(from, &change, LATER)?;
+        let asked = |number: &u8| draft.may_sign(&key(*number).public(), Some(from)).is_ok();
+        let signers: Vec<u8> =
+            (0..10).filter(|number| asked(number) && !step.absent.contains(number)).collect();
+        draft.finish(&sign(&draft, &signers), Some(from), LATER.made)
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
+        #[test]
+        fn whatever_is_finished_a_device_takes_from_every_root_before(
+            steps in prop::collection::vec(a_step(), 1..6),
+        ) {
+            let mut chain = a_chain();
+            for step in &steps {
+                if let Ok(longer) = take(step, &chain) {
+                    chain = longer;
+                }
+            }
+            let bytes = chain.to_bytes().unwrap();
+            prop_assert_eq!(Chain::read(&bytes), Ok(chain.clone()));
+            for (_, root_hash, _) in chain.roots() {
+                let trust = Trust { root_hash, ..trust() };
+                let newest = verify_root_chain(&bytes, &trust);
+                prop_assert_eq!(newest.map(|newest| newest.root).ok(), Some(chain.newest().clone()));
+            }
+        }
+    }
+
+    #[test]
+    fn the_steps_of_the_property_do_get_somewhere() {
+        let step = Step {
+            add: vec![3, 11],
+            revoke: vec![0, 10],
+            root_threshold: Some(3),
+            author_threshold: Some(1),
+            raise_epoch: true,
+            absent: Vec::new(),
+        };
+        let chain = take(&step, &a_chain()).unwrap();
+        assert_eq!((chain.newest().root_version, chain.newest().root_keys.threshold), (2, 3));
     }
 }

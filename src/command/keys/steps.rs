@@ -15,10 +15,12 @@ use super::super::private_key::{self, KeyOptions, PassphraseOptions};
 use super::super::time::Utc;
 use super::write_key_set;
 use crate::clock::DeviceTime;
+use crate::document::Date;
 use crate::snapshot::ceremony::{
     self, CarriedSignature, Chain, Change, Draft, SeatChange, Team, Term, changes,
 };
 use crate::snapshot::keyfile::{KeyRole, PublicKey};
+use crate::snapshot::units;
 
 /// Longest file of a signature.
 const MAX_SIGNATURE_FILE_BYTES: u64 = 1024;
@@ -203,6 +205,20 @@ pub(in crate::command) struct FinishOptions {
     out: PathBuf,
 }
 
+#[derive(Args)]
+pub(in crate::command) struct RevokeDeviceOptions {
+    /// Id of the device, 32 hexadecimal digits
+    #[arg(value_name = "DEVICE", value_parser = parse_device)]
+    device: [u8; 16],
+    /// File of devices, which is changed
+    #[arg(long, value_name = "CSV")]
+    devices: PathBuf,
+}
+
+fn parse_device(text: &str) -> Result<[u8; 16], &'static str> {
+    units::parse_device(text).ok_or("not an id of 32 hexadecimal digits")
+}
+
 pub(super) fn create(options: &CreateOptions, out: &mut dyn Write) -> anyhow::Result<()> {
     let (public, path) = private_key::create(options.role, &options.out, &options.passphrase)?;
     let named = private_key::named(&public);
@@ -343,6 +359,25 @@ pub(super) fn finish(
         super::super::counted(signatures.len() as u64, "signature"),
     )?;
     writeln!(out, "{:<18}{}", "hash to pin", hex(&draft.hash()))?;
+    Ok(())
+}
+
+/// Marks a device revoked, so that no list is sealed to it any more.
+pub(super) fn revoke_device(
+    options: &RevokeDeviceOptions,
+    now: DeviceTime,
+    out: &mut dyn Write,
+) -> anyhow::Result<()> {
+    let in_file = || options.devices.display().to_string();
+    let before = files::read(&options.devices, units::MAX_UNITS_FILE_BYTES)?;
+    let today = Date::from_days(now.vietnam_day());
+    let after = units::revoke(&before, options.device, today).with_context(in_file)?;
+    let devices = units::read_devices(after.as_slice()).with_context(in_file)?;
+    files::write_whole(&options.devices, &after, true)?;
+    let others = devices.iter().filter(|device| device.revoked.is_none()).count();
+    let (path, device) = (in_file(), hex(&options.device));
+    let others = super::super::counted(others as u64, "device");
+    writeln!(out, "{path}: {device} is revoked from {today} on; {others} left to seal to")?;
     Ok(())
 }
 
