@@ -144,11 +144,30 @@ impl Device {
         key: Arc<dyn DeviceKey>,
         clock: Arc<dyn Clock>,
     ) -> Result<Device, DeviceError> {
+        Device::open_with(folder, key, clock, Vault::open)
+    }
+
+    /// Opens a device whose PIN costs next to nothing to try, for tests that unlock it a thousand
+    /// times: see [`Vault::open_for_tests`].
+    pub fn open_for_tests(
+        folder: &Path,
+        key: Arc<dyn DeviceKey>,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Device, DeviceError> {
+        Device::open_with(folder, key, clock, Vault::open_for_tests)
+    }
+
+    fn open_with(
+        folder: &Path,
+        key: Arc<dyn DeviceKey>,
+        clock: Arc<dyn Clock>,
+        open_vault: fn(&Path) -> Result<Vault, UnlockError>,
+    ) -> Result<Device, DeviceError> {
         if !Device::is_in(folder) {
             return Err(DeviceError::NotEnrolled);
         }
         let places = Places { folder: folder.to_owned() };
-        let vault = Vault::open(&places.vault())?;
+        let vault = open_vault(&places.vault())?;
         Ok(Device { places, vault, key, clock })
     }
 

@@ -4,6 +4,7 @@
 
 mod ceremony;
 mod cli;
+mod crash;
 mod encounters;
 mod map;
 mod packages;

@@ -188,8 +188,22 @@ pub fn collect_secret() -> [u8; 32] {
     collect_keys().0
 }
 
-fn pin() -> Pin {
+pub fn pin() -> Pin {
     Pin::from_reader(&b"482913"[..]).expect("a PIN")
+}
+
+/// What headquarters says of each device.
+pub fn enrolment() -> Enrolment {
+    Enrolment {
+        device: [9; 16],
+        label: "07".into(),
+        unit: UNIT,
+        root_hash: sha256(&root()),
+        purpose: Purpose::Demo,
+        collect_key: collect_keys().1,
+        seal_secret: seal_secret(),
+        enrolled_at: NOW.plus_seconds(-30 * 24 * HOUR),
+    }
 }
 
 impl Enrolled {
@@ -205,18 +219,9 @@ impl Enrolled {
     pub fn new() -> Enrolled {
         let template = TEMPLATE.get_or_init(|| {
             let enrolled = Enrolled::empty();
-            let enrolment = Enrolment {
-                device: [9; 16],
-                label: "07".into(),
-                unit: UNIT,
-                root_hash: sha256(&root()),
-                purpose: Purpose::Demo,
-                collect_key: collect_keys().1,
-                seal_secret: seal_secret(),
-                enrolled_at: NOW.plus_seconds(-30 * 24 * HOUR),
-            };
             let (key, clock) = (&*enrolled.key, &*enrolled.clock);
-            device::enrol(enrolled.folder.path(), key, clock, &enrolment, &pin(), ArgonCost::FLOOR)
+            let (enrolment, cost) = (enrolment(), ArgonCost::FLOOR);
+            device::enrol(enrolled.folder.path(), key, clock, &enrolment, &pin(), cost)
                 .expect("enrolled");
             enrolled
         });
@@ -283,7 +288,7 @@ pub fn unlock(folder: &Path) -> (Device, Session) {
     (device, session)
 }
 
-fn copy_folder(from: &Path, to: &Path) {
+pub fn copy_folder(from: &Path, to: &Path) {
     for entry in std::fs::read_dir(from).expect("a folder") {
         let entry = entry.expect("an entry");
         let target = to.join(entry.file_name());
