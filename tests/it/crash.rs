@@ -97,6 +97,24 @@ fn first_list() -> Scenario {
     Scenario::record("a first list", &[], &list(1, 0..7))
 }
 
+/// The same newer list once more, after its first installation was cut when it was half built.
+fn list_begun_again() -> Scenario {
+    let first = new_list();
+    let operations = &first.trace.operations;
+    let is_of_the_build = |it: &Operation| matches!(it, Operation::Write { path, .. } if path.contains("notices-1-2"));
+    let build: Vec<usize> =
+        (0..operations.len()).filter(|at| is_of_the_build(&operations[*at])).collect();
+    let after = build[build.len() / 2];
+    let mut left = None;
+    replay(&first, operations, |disks, done| {
+        if done == after {
+            let cut = Cut::all(after).next().expect("the death of the program alone");
+            left = Some(disks.of(cut).image(cut, seed()));
+        }
+    });
+    first.record_again("a newer list, begun again", &left.expect("a device"))
+}
+
 /// Whether the suite can run here; where everything is required it must.
 fn can_trace() -> bool {
     let Some(why) = trace::unavailable() else { return true };
@@ -124,6 +142,13 @@ fn a_cut_while_a_register_is_installed_leaves_the_old_or_the_new_one() {
 fn a_cut_while_a_first_list_is_installed_leaves_none_or_the_whole() {
     if can_trace() {
         cut_everywhere(&first_list());
+    }
+}
+
+#[test]
+fn a_cut_while_a_cut_installation_is_begun_again_leaves_the_old_or_the_new_list() {
+    if can_trace() {
+        cut_everywhere(&list_begun_again());
     }
 }
 

@@ -351,3 +351,76 @@ fn bytes_of(path: &Path) -> Vec<u8> {
     use std::os::unix::ffi::OsStrExt as _;
     path.as_os_str().as_bytes().to_vec()
 }
+
+/// Reads a log in which `D` stands for the device's folder, and strings are not escaped yet.
+fn read_log(log: &str) -> Vec<Operation> {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("old"), b"").unwrap();
+    let escaped = |text: &str| {
+        let text = text.replace('D', folder.path().to_str().unwrap());
+        text.bytes().map(|byte| format!("\\x{byte:02x}")).collect::<String>()
+    };
+    let mut told = String::new();
+    for (at, part) in log.split('"').enumerate() {
+        // Every second part stands between quotes.
+        match at % 2 {
+            0 => told.push_str(part),
+            _ => told.push_str(&format!("\"{}\"", escaped(part))),
+        }
+    }
+    let mut log = String::new();
+    for (at, part) in told.split(['{', '}']).enumerate() {
+        match at % 2 {
+            0 => log.push_str(part),
+            _ => log.push_str(&format!("<{}>", escaped(part))),
+        }
+    }
+    let witness = folder.path().with_extension("witness");
+    read(log.as_bytes(), folder.path(), folder.path(), &witness).operations
+}
+
+#[test]
+fn a_log_is_read_call_by_call() {
+    let operations = read_log(
+        "7 openat(AT_FDCWD{D}, \"D/new\", O_RDWR|O_CREAT, 0600) = 3{D/new}\n\
+         7 write(3{D/new}, \"abc\", 3) = 2\n\
+         7 write(3{D/new}, \"c\", 1 <unfinished ...>\n\
+         8 openat(AT_FDCWD{D}, \"D/none\", O_RDWR) = -1 ENOENT (No such file or directory)\n\
+         7 <... write resumed>) = 1\n\
+         7 pwrite64(3{D/new}, \"z\", 1, 40) = 1\n\
+         7 fsync(3{D/new}) = 0\n\
+         7 rename(\"D/new\", \"D/old\") = 0\n\
+         7 fsync(4{D}) = 0\n\
+         7 write(3{D/old}(deleted), \"lost\", 4) = 4\n\
+         7 unlink(\"D/old\") = 0\n\
+         7 +++ exited with 0 +++\n",
+    );
+    let path = |name: &str| name.to_owned();
+    assert_eq!(
+        operations,
+        [
+            Operation::Create { path: path("new") },
+            Operation::Write { path: path("new"), at: 0, bytes: b"ab".to_vec() },
+            Operation::Write { path: path("new"), at: 2, bytes: b"c".to_vec() },
+            Operation::Write { path: path("new"), at: 40, bytes: b"z".to_vec() },
+            Operation::Sync { path: path("new") },
+            Operation::Rename { from: path("new"), to: path("old") },
+            Operation::SyncFolder { path: String::new() },
+            Operation::Unlink { path: path("old") },
+        ]
+    );
+}
+
+#[test]
+fn a_call_that_is_not_understood_is_not_passed_over() {
+    for log in [
+        "7 fallocate(3{D/old}, 0, 0, 10) = 0\n",
+        "7 writev(3{D/old}, [iov], 1) = 4\n",
+        "7 mmap(NULL, 4096, PROT_READ|PROT_WRITE, MAP_SHARED, 3{D/old}, 0) = 0x7f\n",
+        "7 rename(\"D/old\", \"/elsewhere\") = 0\n",
+    ] {
+        let refused = std::panic::catch_unwind(|| read_log(log));
+        assert!(refused.is_err(), "{log}");
+    }
+    assert_eq!(read_log("7 mmap(NULL, 4096, PROT_READ, MAP_SHARED, 3{D/old}, 0) = 0x7f\n"), []);
+}
