@@ -24,11 +24,13 @@ pub mod build;
 pub mod ceremony;
 pub mod keyfile;
 pub mod keyring;
+pub mod line;
 pub mod source;
 #[cfg(test)]
 pub(crate) mod testing;
 pub mod units;
 pub mod verify;
+pub mod withdrawal;
 
 pub use verify::{Held, NewestRoot, Opener, Trust, verify};
 

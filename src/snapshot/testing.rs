@@ -3,12 +3,13 @@
 //! It is noon UTC on 24 November 2026, and one simulated keyring signs everything.
 
 use sync_format::codec::{self, Kind};
+use sync_format::v1::message::{SignedWithdrawal, Withdrawal};
 use sync_format::v1::notice::{Notice, encode_notices};
 use sync_format::v1::package::layout::{self, Sections};
 use sync_format::v1::package::seal::{self, Part, SealSecret, Seed};
 use sync_format::v1::package::{
-    Base, ChunkInfo, Envelope, Freshness, Grant, InnerManifest, Manifest, PartRef, Purpose, Role,
-    Root, Signature, SignedManifest, SnapshotVersion, sha256,
+    Base, ChunkInfo, Domain, Envelope, Freshness, Grant, InnerManifest, Manifest, PartRef, Purpose,
+    Role, Root, Signature, SignedManifest, SnapshotVersion, sha256,
 };
 use sync_format::v1::register::{RegisterRow, Status, TagKey, region_of};
 
@@ -109,6 +110,14 @@ pub(crate) fn base_of(package: &[u8]) -> BaseOf {
     let SnapshotVersion { epoch, version } = snapshot.manifest.version;
     let manifest = sha256(snapshot.manifest_bytes());
     BaseOf { base: Base { version, manifest }, epoch, inner: snapshot.inner.clone() }
+}
+
+/// A withdrawal, signed by author and approver.
+pub(crate) fn signed_withdrawal(withdrawal: &Withdrawal) -> Vec<u8> {
+    let withdrawal = codec::encode(Kind::Withdrawal, withdrawal).unwrap();
+    let sign = |role| keyring().sign_as(role, Domain::Withdrawal, &withdrawal);
+    let signatures = [sign(Role::NoticesAuthor), sign(Role::NoticesApprover)].concat();
+    codec::encode(Kind::SignedWithdrawal, &SignedWithdrawal { withdrawal, signatures }).unwrap()
 }
 
 pub(crate) fn tag_key() -> TagKey {
