@@ -223,10 +223,18 @@ pub enum ListState {
         usable_hours: u32,
         /// Whether the signed policy demands the chip for an answer that nothing is on file.
         chip_required: bool,
+        /// Whether changes to the list are installed and cannot be read: what it holds may have been
+        /// withdrawn since, and what it does not hold may have been added.
+        changes_lost: bool,
     },
 }
 
 impl ListState {
+    /// Whether changes to the list are installed and cannot be read.
+    pub fn is_incomplete(&self) -> bool {
+        matches!(self, ListState::Loaded { changes_lost: true, .. })
+    }
+
     /// Returns how the list stands to the ages that its policy allows.
     ///
     /// A policy whose fresh age lies beyond its usable age is read by the stricter of the two.
@@ -426,6 +434,8 @@ coded! {
         NoticePossible = "notice-possible",
         /// A notice agrees that has lapsed by a clock which nobody vouches for.
         NoticeLapseUnproven = "notice-lapse-unproven",
+        /// A notice agrees, and the changes that may have withdrawn it cannot be read.
+        NoticeUnconfirmed = "notice-unconfirmed",
         /// This document was reported lost.
         DocumentLost = "document-lost",
         /// This document was reported stolen.
@@ -468,6 +478,8 @@ coded! {
         ListMissing = "list-missing",
         /// The list is older than its signed policy allows for a clear answer.
         ListTooOld = "list-too-old",
+        /// The changes to the list cannot be read: they may name whom the list does not.
+        ListIncomplete = "list-incomplete",
         /// The device's clock is behind a time that was signed.
         TimeNotTrusted = "time-not-trusted",
         /// No look-up in the register is left in this hour.
@@ -488,6 +500,7 @@ impl FindingKind {
             FindingKind::NoticeNumber | FindingKind::NoticeNameBirth => Verdict::Match,
             FindingKind::ListMissing
             | FindingKind::ListTooOld
+            | FindingKind::ListIncomplete
             | FindingKind::TimeNotTrusted
             | FindingKind::RegisterLimit
             | FindingKind::RegisterFault
@@ -495,6 +508,7 @@ impl FindingKind {
             | FindingKind::ChipDemanded => Verdict::NotChecked,
             FindingKind::NoticePossible
             | FindingKind::NoticeLapseUnproven
+            | FindingKind::NoticeUnconfirmed
             | FindingKind::DocumentLost
             | FindingKind::DocumentStolen
             | FindingKind::DocumentRevoked
@@ -524,6 +538,7 @@ impl FindingKind {
             | FindingKind::NoticeNameBirth
             | FindingKind::NoticePossible
             | FindingKind::NoticeLapseUnproven
+            | FindingKind::NoticeUnconfirmed
             | FindingKind::DocumentLost
             | FindingKind::DocumentStolen
             | FindingKind::DocumentRevoked => Origin::Notices,
@@ -545,9 +560,10 @@ impl FindingKind {
             | FindingKind::RegisterStatusDeceased
             | FindingKind::RegisterLimit
             | FindingKind::RegisterFault => Origin::Register,
-            FindingKind::ListMissing | FindingKind::ListTooOld | FindingKind::TooManyNotices => {
-                Origin::List
-            }
+            FindingKind::ListMissing
+            | FindingKind::ListTooOld
+            | FindingKind::ListIncomplete
+            | FindingKind::TooManyNotices => Origin::List,
             FindingKind::TimeNotTrusted => Origin::Clock,
             FindingKind::ChipDemanded => Origin::Policy,
         }
@@ -699,6 +715,7 @@ mod tests {
             fresh_hours: 72,
             usable_hours: 24,
             chip_required: false,
+            changes_lost: false,
         };
         assert_eq!(list.condition(), ListCondition::TooOld);
     }

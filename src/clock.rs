@@ -2,10 +2,13 @@
 //!
 //! This is the only module that reads a clock; every rule takes a time as an argument. A handheld's
 //! real-time clock can be set by whoever holds it, so nothing that makes an answer milder may rest
-//! on it alone: [`TrustedTime`] keeps a lower bound that only signed times raise.
+//! on it alone: [`TrustedTime`] keeps a lower bound that only signed times raise, and that goes on
+//! with the time since boot ([`TimeBase`]), which nobody can set.
 //!
-//! Assumes: the lower bound is the newest signed time that this device has seen. Adding the time
-//! since boot to it needs the time base of the snapshot rules and is not done here.
+//! A signed time that lies more than a day ahead of the upper bound is refused by `snapshot::verify`
+//! until a second source agrees: the real-time clock, set by hand. One stolen signing key can thus not
+//! carry a device into the year 2099 unless whoever holds it sets the clock too, and then a root of
+//! a new epoch leads out again ([`TimeBase::restarted`]).
 
 use std::fmt;
 use std::sync::Mutex;
@@ -44,12 +47,21 @@ impl DeviceTime {
 }
 
 /// The running boot of the device: delays are counted in it, since nobody can set it back.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 pub struct Boot {
     /// Identifies this boot; another value means the device was restarted.
     pub id: [u8; 16],
     /// Time since this boot began, time asleep included.
     pub since: Duration,
+}
+
+impl Boot {
+    /// Returns how long ago `earlier` was, or `None` where that was in another boot, or in one that
+    /// the system does not name.
+    pub fn since_moment(self, earlier: Boot) -> Option<Duration> {
+        let is_named = self.id != [0; 16];
+        if is_named && self.id == earlier.id { self.since.checked_sub(earlier.since) } else { None }
+    }
 }
 
 /// Where the time comes from.
@@ -154,28 +166,90 @@ impl Clock for FixedClock {
     }
 }
 
+/// A lower bound of the time, and the moment of a boot at which it held.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct TimeBase {
+    /// It was not earlier than this.
+    pub lower: DeviceTime,
+    /// When.
+    pub boot: Boot,
+}
+
+impl TimeBase {
+    /// Returns the lower bound at a later moment: in the same boot it has gone on, after a restart
+    /// it is what was persisted.
+    pub fn at(self, boot: Boot) -> DeviceTime {
+        let passed = boot.since_moment(self.boot).unwrap_or_default();
+        self.lower.plus_seconds(i64::try_from(passed.as_secs()).unwrap_or(i64::MAX))
+    }
+
+    /// Returns the base carried on to `boot`, so that a restart after it loses nothing before it.
+    pub fn ticked(self, boot: Boot) -> TimeBase {
+        TimeBase { lower: self.at(boot), boot }
+    }
+
+    /// Returns the base after a signed time was seen: raised to it, never lowered.
+    pub fn raised(self, signed: DeviceTime, boot: Boot) -> TimeBase {
+        TimeBase { lower: self.at(boot).max(signed), boot }
+    }
+
+    /// Returns the base after a root raised the epoch: it begins anew from when that root was made.
+    pub fn restarted(made: DeviceTime, boot: Boot) -> TimeBase {
+        TimeBase { lower: made, boot }
+    }
+}
+
+/// What the clocks said at one moment.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Observation {
+    /// The boot and the time since it began.
+    pub boot: Boot,
+    /// The real-time clock.
+    pub real: DeviceTime,
+}
+
+/// The clock's drift and its correction by a few seconds are no step. Chosen.
+const SMALLEST_STEP_SECONDS: u64 = 120;
+
+impl Observation {
+    /// Reads both clocks.
+    pub fn of(clock: &dyn Clock) -> Observation {
+        Observation { boot: clock.boot(), real: clock.real_time() }
+    }
+
+    /// Returns by how many seconds the real-time clock was set since `earlier`, `None` where it went
+    /// on as the time since boot did, or where the boot is another and nothing can be compared.
+    pub fn step_since(self, earlier: Observation) -> Option<u64> {
+        let passed = self.boot.since_moment(earlier.boot)?;
+        let expected = earlier.real.plus_seconds(i64::try_from(passed.as_secs()).ok()?);
+        let step = self.real.0.abs_diff(expected.0);
+        (step > SMALLEST_STEP_SECONDS).then_some(step)
+    }
+}
+
 /// The two bounds between which the true time lies, as far as the device can know.
 ///
 /// Ages use the upper bound, so that an old list never looks young; what lapses by the upper bound
-/// alone has not lapsed for certain.
+/// alone has not lapsed for certain. The upper bound is never persisted: a clock that was ahead for a
+/// day leaves nothing behind.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct TrustedTime {
-    /// The newest signed time seen: it cannot be earlier than this.
+    /// It cannot be earlier than this: the newest signed time, and the time since boot after it.
     pub lower: DeviceTime,
     /// The real-time clock, or the lower bound where the clock is behind it.
     pub upper: DeviceTime,
-    suspect: bool,
+    real: DeviceTime,
 }
 
 impl TrustedTime {
-    /// Returns the bounds for a persisted `floor` and what the real-time clock says.
-    pub fn new(floor: DeviceTime, real: DeviceTime) -> TrustedTime {
-        TrustedTime { lower: floor, upper: floor.max(real), suspect: real < floor }
+    /// Returns the bounds for a lower bound and what the real-time clock says.
+    pub fn new(lower: DeviceTime, real: DeviceTime) -> TrustedTime {
+        TrustedTime { lower, upper: lower.max(real), real }
     }
 
     /// Whether the real-time clock is behind a time that was signed: it was set back, or has stopped.
     pub fn is_suspect(&self) -> bool {
-        self.suspect
+        self.real < self.lower
     }
 }
 
@@ -195,6 +269,56 @@ mod tests {
         let time = TrustedTime::new(DeviceTime(1_000), DeviceTime(5_000));
         assert!(!time.is_suspect());
         assert_eq!((time.lower, time.upper), (DeviceTime(1_000), DeviceTime(5_000)));
+    }
+
+    fn boot(id: u8, seconds: u64) -> Boot {
+        Boot { id: [id; 16], since: Duration::from_secs(seconds) }
+    }
+
+    #[test]
+    fn the_lower_bound_goes_on_with_the_boot_and_stands_after_a_restart() {
+        let base = TimeBase { lower: DeviceTime(1_000), boot: boot(1, 50) };
+        for (at, expected) in [
+            (boot(1, 50), 1_000),
+            (boot(1, 170), 1_120),
+            (boot(1, 49), 1_000),
+            (boot(2, 500), 1_000),
+            (boot(0, 500), 1_000),
+        ] {
+            assert_eq!(base.at(at), DeviceTime(expected), "{at:?}");
+        }
+        let ticked = base.ticked(boot(1, 170));
+        assert_eq!(ticked.at(boot(2, 0)), DeviceTime(1_120), "what was carried on is kept");
+        assert_eq!(ticked.at(boot(1, 180)), DeviceTime(1_130), "and counted once");
+        // A system that does not name its boots gives no time since one.
+        let nameless = TimeBase { lower: DeviceTime(1_000), boot: boot(0, 50) };
+        assert_eq!(nameless.at(boot(0, 500)), DeviceTime(1_000));
+    }
+
+    #[test]
+    fn a_signed_time_raises_the_bound_and_only_a_new_epoch_lowers_it() {
+        let base = TimeBase { lower: DeviceTime(1_000), boot: boot(1, 50) };
+        assert_eq!(base.raised(DeviceTime(1_100), boot(1, 60)).lower, DeviceTime(1_100));
+        assert_eq!(base.raised(DeviceTime(900), boot(1, 60)).lower, DeviceTime(1_010));
+        assert_eq!(TimeBase::restarted(DeviceTime(500), boot(1, 60)).lower, DeviceTime(500));
+    }
+
+    #[test]
+    fn a_step_is_a_clock_that_did_not_go_on_with_the_boot() {
+        let first = Observation { boot: boot(1, 100), real: DeviceTime(10_000) };
+        for (seconds, real, expected) in [
+            (200, 10_100, None),
+            (200, 10_220, None),
+            (200, 9_980, None),
+            (200, 10_221, Some(121)),
+            (200, 9_979, Some(121)),
+            (200, 10_100 + 7_200, Some(7_200)),
+        ] {
+            let later = Observation { boot: boot(1, seconds), real: DeviceTime(real) };
+            assert_eq!(later.step_since(first), expected, "{real}");
+        }
+        let restarted = Observation { boot: boot(2, 1), real: DeviceTime(99) };
+        assert_eq!(restarted.step_since(first), None);
     }
 
     #[test]

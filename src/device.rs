@@ -7,12 +7,15 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use sync_format::codec::{self, Kind};
+use sync_format::v1::message::{Installed, SignedInstalled, Withdrawal};
 use sync_format::v1::notice::Notice;
-use sync_format::v1::package::{Dataset, SnapshotVersion};
+use sync_format::v1::package::seal::SealPublic;
+use sync_format::v1::package::{Base, Dataset, InnerManifest, Root, SnapshotVersion, sha256};
 use sync_format::v1::record::{Body, CheckReason, Event, Outcome, OutcomeWhy};
 
 use crate::checks::{DocumentProof, Facts, Verdict};
-use crate::clock::{Clock, DeviceTime, TrustedTime};
+use crate::clock::{Clock, DeviceTime, Observation, TrustedTime};
 use crate::document::Document;
 use crate::encounter::{self, Circumstances, Conclusion};
 use crate::keys::{
@@ -21,14 +24,21 @@ use crate::keys::{
 };
 use crate::lookup::{self, Limited, Lookup, LookupError};
 use crate::queue::{Circumstance, Opened, Queue, QueueError, Writer};
-use crate::snapshot::{self, Held, Opener, Refusal, Signed, Trust};
-use crate::store::StoreError;
-use crate::store::install::{self, InstallError, Proceed, Progress, Replaces};
-use crate::store::state::{Enrolment, Recent, State};
+use crate::snapshot::withdrawal::{self, WithdrawalRefusal};
+use crate::snapshot::{self, Held, Opener, Refusal, Signed, Snapshot, Trust};
+use crate::store::install::{self, InstallError, Occasion, Proceed, Progress, Replaces, Stage};
+use crate::store::room::Room;
+use crate::store::state::{Enrolment, Load, Recent, State, TrustedRoot};
+use crate::store::verify::{StoreFault, VerifiedStore};
+use crate::store::{self, StoreError};
 use crate::verdict::{self, Answer};
 
+pub mod proof;
 #[cfg(test)]
 pub(crate) mod testing;
+
+/// The detail of a damaged list whose changes alone are lost begins here.
+const LOST_CHANGES: u32 = 100;
 
 /// Lines about records are kept for this long on the device. Chosen: two days of duty.
 const KEEP_RECENT_HOURS: u32 = 48;
@@ -60,6 +70,12 @@ pub enum DeviceError {
     /// A look-up was not done.
     #[error(transparent)]
     Lookup(#[from] LookupError),
+    /// An emergency withdrawal was not believed.
+    #[error("nothing was withdrawn")]
+    Withdrawal(#[from] WithdrawalRefusal),
+    /// An installed snapshot is not what was signed.
+    #[error(transparent)]
+    Fault(#[from] StoreFault),
     /// The state database is older than the vault says it must be: somebody put back a copy.
     #[error("the device's data is older than its vault: an earlier copy was put back")]
     RolledBack,
@@ -127,6 +143,53 @@ pub fn enrol(
     Queue::create(&places.queue(), &queue_key(key)?)?;
     std::fs::write(places.label(), &enrolment.label)?;
     Ok(())
+}
+
+/// Who loads a package.
+#[derive(Clone, PartialEq, Eq, Default, Debug)]
+pub struct InstallOptions {
+    /// Service number of who loads it: digits, of which the first twelve are kept; may be empty.
+    pub by: String,
+}
+
+impl InstallOptions {
+    fn service_number(&self) -> String {
+        self.by.chars().filter(char::is_ascii_digit).take(MAX_SERVICE_NUMBER_CHARS).collect()
+    }
+}
+
+/// A service number longer than this is not one.
+const MAX_SERVICE_NUMBER_CHARS: usize = 12;
+
+/// A name of a package's file is kept up to this length. Chosen: it is there to be recognised.
+const MAX_SOURCE_CHARS: usize = 64;
+
+/// Returns the name of a file as the history keeps it.
+fn source_name(path: &Path) -> String {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    name.chars().filter(|c| !c.is_control()).take(MAX_SOURCE_CHARS).collect()
+}
+
+/// An installation that was cut and can go on.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Unfinished {
+    /// What it installs.
+    pub dataset: Dataset,
+    /// How far it is.
+    pub stage: Stage,
+    /// The version that it will be.
+    pub version: SnapshotVersion,
+    /// When it began.
+    pub began: DeviceTime,
+}
+
+/// What an emergency withdrawal took away.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Withdrew {
+    /// How many notices it names.
+    pub named: usize,
+    /// How many of them were not withdrawn already.
+    pub new: usize,
 }
 
 /// A label longer than this is not one.
@@ -240,11 +303,13 @@ impl Device {
             enrolment,
             writer,
             faults_logged: 0,
+            lost_logged: 0,
         };
         if session.queue_opened != Opened::Whole {
             session.log(Event::QueueRestarted, 0)?;
         }
         session.log_faults()?;
+        session.observe_clock()?;
         if failed_before > 0 {
             session.log(Event::UnlockFailed, failed_before)?;
         }
@@ -259,33 +324,48 @@ impl Device {
         path: &Path,
         progress: impl FnMut(Progress) -> Proceed,
     ) -> Result<Dataset, DeviceError> {
-        let file = std::fs::File::open(path).map_err(Refusal::Io)?;
-        let mut reader = std::io::BufReader::new(file);
-        let signed = Signed::read(&mut reader)?;
-        let verified = snapshot::verify(
-            signed,
-            &session.trust()?,
-            Opener::Device(&session.enrolment.seal_secret),
-        )?;
-        let dataset = verified.snapshot().manifest.dataset;
-        let now = session.time()?.upper;
-        let replaces = if session.lookup.faults().contains(&dataset) {
-            Replaces::Damaged
-        } else {
-            Replaces::Older
+        self.install_with(session, path, &InstallOptions::default(), progress)
+    }
+
+    /// Verifies the package at `path` and makes it the snapshot that answers; the history keeps who
+    /// loaded it, and what became of it if it was refused.
+    pub fn install_with(
+        &mut self,
+        session: &mut Session,
+        path: &Path,
+        options: &InstallOptions,
+        progress: impl FnMut(Progress) -> Proceed,
+    ) -> Result<Dataset, DeviceError> {
+        let clock = Arc::clone(&self.clock);
+        let (by, source) = (options.service_number(), source_name(path));
+        let mut occasion = Occasion {
+            clock: &*clock,
+            now: session.time()?.upper,
+            by: &by,
+            source: &source,
+            bytes: 0,
+            replaces: Replaces::Older,
         };
-        install::install(
-            &verified,
-            reader,
-            &self.places.store(),
-            &mut session.state,
-            replaces,
-            now,
-            progress,
-        )?;
+        let began = clock.boot();
+        let mut snapshot = None;
+        let installed = session.install(path, &mut occasion, &mut snapshot, progress);
+        let dataset = match installed {
+            Ok(dataset) => dataset,
+            Err(error) => {
+                let code = match &error {
+                    DeviceError::Install(error) => error.code(),
+                    _ => "store",
+                };
+                let seconds = clock.boot().since_moment(began).unwrap_or_default().as_secs();
+                let line = occasion.line(snapshot.as_ref(), code, seconds);
+                warn_of_line(session.state.note_load(&line));
+                return Err(error);
+            }
+        };
         // From here on the new snapshot is the one that answers, whatever else fails.
         session.lookup = Lookup::open(&self.places.store(), &session.state)?;
         session.faults_logged = session.lookup.faults().len();
+        session.lost_logged = session.lookup.lost_changes().len();
         session.log(Event::Install, u32::from(dataset.number()))?;
         let floor = state_floor(&session.state)?;
         self.vault.raise_floor(&mut session.unlocked, floor, &*self.key)?;
@@ -323,6 +403,8 @@ pub struct Session {
     writer: Writer,
     /// As many faults of the look-up are in the log.
     faults_logged: usize,
+    /// As many lists that lost their changes are in the log.
+    lost_logged: usize,
 }
 
 impl Session {
@@ -358,12 +440,14 @@ impl Session {
 
     /// Returns the bounds of the present time.
     pub fn time(&self) -> Result<TrustedTime, DeviceError> {
-        Ok(TrustedTime::new(self.state.time_floor()?, self.clock.real_time()))
+        let lower = self.state.time_base()?.at(self.clock.boot());
+        Ok(TrustedTime::new(lower, self.clock.real_time()))
     }
 
-    fn trust(&self) -> Result<Trust, DeviceError> {
+    /// Returns what the device trusts and has seen, to verify a package with.
+    pub fn trust(&self) -> Result<Trust, DeviceError> {
         Ok(Trust {
-            root_hash: self.enrolment.root_hash,
+            root_hash: self.state.trusted_root()?.hash,
             purpose: self.enrolment.purpose,
             notices: self.held(Dataset::Notices)?,
             register: self.held(Dataset::Register)?,
@@ -372,29 +456,196 @@ impl Session {
         })
     }
 
+    /// Returns what opens a package's envelope: the device's own key.
+    pub fn opener(&self) -> Opener<'_> {
+        Opener::Device(&self.enrolment.seal_secret)
+    }
+
+    /// Returns the root document that the device trusts.
+    pub fn trusted_root(&self) -> Result<TrustedRoot, DeviceError> {
+        Ok(self.state.trusted_root()?)
+    }
+
+    /// Returns the version that an installation must exceed, and the full list that changes may be
+    /// laid over.
+    ///
+    /// Where a file is damaged, the version before it: the very same package mends it, and
+    /// [`install::install`] refuses every other one up to the true floor.
     fn held(&self, dataset: Dataset) -> Result<Held, StoreError> {
-        Ok(Held { floor: self.floor_for_install(dataset)?, base: None, tag_key: None })
-    }
-
-    /// Returns the version that an installation must exceed: where the installed file is damaged,
-    /// the one before it, so that the same package mends it.
-    fn floor_for_install(&self, dataset: Dataset) -> Result<Option<SnapshotVersion>, StoreError> {
-        let floor = self.state.floor(dataset)?;
-        Ok(match floor {
-            Some(floor) if self.lookup.faults().contains(&dataset) => {
-                floor.version.checked_sub(1).map(|version| SnapshotVersion { version, ..floor })
+        let before = |version: SnapshotVersion| {
+            version
+                .version
+                .checked_sub(1)
+                .map(|before| SnapshotVersion { version: before, ..version })
+        };
+        let (full, overlay) = (self.state.active(dataset)?, self.state.overlay(dataset)?);
+        let is_damaged = self.lookup.faults().contains(&dataset);
+        let floor = match (&full, &overlay) {
+            (Some(full), _) if is_damaged => before(full.version),
+            (_, Some(overlay)) if self.lookup.lost_changes().contains(&dataset) => {
+                before(overlay.version)
             }
-            floor => floor,
-        })
+            _ => self.state.floor(dataset)?,
+        };
+        let Some(full) = full.filter(|_| !is_damaged) else {
+            return Ok(Held { floor, ..Held::default() });
+        };
+        let inner: InnerManifest = codec::decode(Kind::InnerManifest, &full.inner)
+            .map_err(|_| StoreError::DamagedRow("state"))?;
+        let base = Base { version: full.version.version, manifest: sha256(&full.manifest) };
+        Ok(Held { floor, base: Some(base), tag_key: inner.tag_key })
     }
 
-    /// Notes each snapshot that turned out to be damaged, once in a session.
+    /// Verifies the package at `path` and installs it; gives its statements as soon as they are
+    /// verified.
+    fn install(
+        &mut self,
+        path: &Path,
+        occasion: &mut Occasion<'_>,
+        verified_as: &mut Option<Snapshot>,
+        progress: impl FnMut(Progress) -> Proceed,
+    ) -> Result<Dataset, DeviceError> {
+        let file = std::fs::File::open(path).map_err(Refusal::Io)?;
+        occasion.bytes = file.metadata().map_err(Refusal::Io)?.len();
+        let mut reader = std::io::BufReader::new(file);
+        let signed = Signed::read(&mut reader)?;
+        let verified = snapshot::verify(signed, &self.trust()?, self.opener())?;
+        *verified_as = Some(verified.snapshot().clone());
+        let dataset = verified.snapshot().manifest.dataset;
+        let is_damaged = self.lookup.faults().contains(&dataset)
+            || self.lookup.lost_changes().contains(&dataset);
+        if is_damaged {
+            occasion.replaces = Replaces::Damaged;
+        }
+        let store = self.places.store();
+        install::install(&verified, reader, &store, &mut self.state, occasion, progress)?;
+        Ok(dataset)
+    }
+
+    /// Returns the device's public key that packages are sealed to.
+    pub fn seal_public(&self) -> SealPublic {
+        self.enrolment.seal_secret.public()
+    }
+
+    /// Returns the device's public signing key, as a compressed SEC 1 point.
+    pub fn sign_public(&self) -> [u8; 33] {
+        self.key.public_key()
+    }
+
+    /// Returns the room for a package of so many rows.
+    pub fn room(&self, dataset: Dataset, rows: u64) -> Result<Room, DeviceError> {
+        Ok(Room::of(&self.places.store(), dataset, rows, 0)?)
+    }
+
+    /// Returns the installations that were cut: the same package goes on from there.
+    pub fn unfinished(&self) -> Result<Vec<Unfinished>, DeviceError> {
+        let mut unfinished = Vec::new();
+        for dataset in [Dataset::Notices, Dataset::Register] {
+            unfinished.extend(self.state.installation(dataset)?.map(|begun| Unfinished {
+                dataset,
+                stage: begun.stage,
+                version: begun.version,
+                began: begun.began,
+            }));
+        }
+        Ok(unfinished)
+    }
+
+    /// Gives up an installation that was cut, for its space.
+    pub fn discard_unfinished(&mut self, dataset: Dataset) -> Result<(), DeviceError> {
+        Ok(install::discard_unfinished(&self.places.store(), &mut self.state, dataset)?)
+    }
+
+    /// Returns the last packages that were offered, newest first.
+    pub fn loads(&self, most: u32) -> Result<Vec<Load>, DeviceError> {
+        Ok(self.state.loads(most)?)
+    }
+
+    /// Takes away the notices that an emergency withdrawal names (an encoded `SignedWithdrawal`), once
+    /// it has been verified under the root document that the device trusts. The same again changes
+    /// nothing.
+    pub fn withdraw(&mut self, signed: &[u8]) -> Result<Withdrew, DeviceError> {
+        let root = self.state.trusted_root()?;
+        if root.bytes.is_empty() {
+            return Err(WithdrawalRefusal::NoRoot.into());
+        }
+        let root: Root =
+            codec::decode(Kind::Root, &root.bytes).map_err(|_| StoreError::DamagedRow("state"))?;
+        let withdrawal = withdrawal::verify(signed, &root, self.enrolment.purpose, self.time()?)?;
+        let Withdrawal { version, made, notices, .. } = &withdrawal;
+        let new = self.state.withdraw(*version, DeviceTime(*made), notices)?;
+        self.lookup.withdraw(*version, notices);
+        if new > 0 {
+            let named = u32::try_from(notices.len()).unwrap_or(u32::MAX);
+            self.log(Event::Withdrawn, named)?;
+        }
+        Ok(Withdrew { named: notices.len(), new })
+    }
+
+    /// Returns the device's signed word that a list of `dataset` is installed, `None` where none is.
+    pub fn proof(&self, dataset: Dataset) -> Result<Option<SignedInstalled>, DeviceError> {
+        let (full, overlay) = (self.state.active(dataset)?, self.state.overlay(dataset)?);
+        let Some(newest) = overlay.or(full) else { return Ok(None) };
+        let installed = Installed {
+            device: self.enrolment.device,
+            dataset,
+            version: newest.version,
+            manifest: sha256(&newest.manifest),
+            hour: newest.installed_at.hour(),
+            app: snapshot::APP,
+        };
+        Ok(proof::sign(&installed, &*self.key)?)
+    }
+
+    /// Returns the same as a line of text, for a QR code or to be read out.
+    pub fn proof_line(&self, dataset: Dataset) -> Result<Option<String>, DeviceError> {
+        Ok(self.proof(dataset)?.as_ref().and_then(proof::text))
+    }
+
+    /// Verifies again what is installed of `dataset`, row by row, against what was signed.
+    ///
+    /// What is not what was signed answers no more, in this session or a later one, until the same
+    /// package or a newer one is installed.
+    pub fn verify_store(
+        &mut self,
+        dataset: Dataset,
+        progress: impl FnMut(Progress) -> Proceed,
+    ) -> Result<VerifiedStore, DeviceError> {
+        let store = self.places.store();
+        let verified = store::verify::verify(&self.state, &store, dataset, progress);
+        if let Some(part) = verified.as_ref().err().and_then(StoreFault::changed_part) {
+            self.state.distrust(dataset, part)?;
+            self.lookup = Lookup::open(&store, &self.state)?;
+            self.log_faults()?;
+        }
+        if verified.is_ok() {
+            self.log(Event::ListVerified, u32::from(dataset.number()))?;
+        }
+        Ok(verified?)
+    }
+
+    /// Notes each snapshot that turned out to be damaged, or to have lost its changes, once in a
+    /// session.
     fn log_faults(&mut self) -> Result<(), DeviceError> {
         let faults = self.lookup.faults().to_vec();
         for dataset in faults.iter().skip(self.faults_logged) {
             self.log(Event::ListDamaged, u32::from(dataset.number()))?;
         }
         self.faults_logged = faults.len();
+        let lost = self.lookup.lost_changes();
+        for dataset in lost.iter().skip(self.lost_logged) {
+            self.log(Event::ListDamaged, LOST_CHANGES + u32::from(dataset.number()))?;
+        }
+        self.lost_logged = lost.len();
+        Ok(())
+    }
+
+    /// Notes a clock that was set, or that lies behind the lower bound: once for each step.
+    fn observe_clock(&mut self) -> Result<(), DeviceError> {
+        let step = self.state.observe(Observation::of(&*self.clock))?;
+        if let Some(seconds) = step {
+            self.log(Event::ClockStep, u32::try_from(seconds / 3_600).unwrap_or(u32::MAX))?;
+        }
         Ok(())
     }
 
@@ -405,6 +656,7 @@ impl Session {
 
     /// Judges a document. Nothing is recorded yet: the screen shows the answer first.
     pub fn judge(&mut self, document: &Document) -> Result<Answer, DeviceError> {
+        warn_of_line(self.observe_clock());
         let time = self.time()?;
         let answers = match self.lookup.ask(document, time, self.clock.boot(), &mut self.state) {
             Err(LookupError::NoSearchLeft) => {
@@ -523,6 +775,7 @@ impl Session {
 
     /// Notes in the log that the session ends; the caller drops it.
     pub fn log_lock(&mut self) -> Result<(), DeviceError> {
+        self.observe_clock()?;
         self.log(Event::Lock, 0).map(|_| ())
     }
 
@@ -570,7 +823,8 @@ impl Session {
     ) {
         let remembered = self.now().and_then(|now| {
             let recent = Recent { sequence, kind: kind as u8, hour: now.hour(), notice, outcome };
-            Ok(self.state.remember(&recent, self.queue.head()?, KEEP_RECENT_HOURS)?)
+            let seen = Observation::of(&*self.clock);
+            Ok(self.state.remember(&recent, self.queue.head()?, KEEP_RECENT_HOURS, seen)?)
         });
         warn_of_line(remembered);
     }
@@ -693,6 +947,7 @@ impl RecentKind {
 
 #[cfg(test)]
 mod tests {
+    use sync_format::v1::notice::Sex;
     use sync_format::v1::record::RecordHeader;
 
     use super::testing::{Enrolled, pin, right_pin};
@@ -700,13 +955,13 @@ mod tests {
     use crate::checks::Verdict;
     use crate::clock::FixedClock;
     use crate::document::typed::{self, TypedEntry};
-    use crate::matching::testing::{a_citizen, wanted};
+    use crate::matching::testing::{a_citizen, named, wanted};
     use crate::queue;
     use crate::snapshot::testing::{
-        Draft, NOW, citizen_row, notices_package, register_package, version,
+        Draft, NOW, citizen_row, notices_package, register_package, signed_withdrawal, version,
     };
-    use crate::store::testing::files;
-    use crate::store::{self, Access, Kind};
+    use crate::store::testing::{files, notices_delta, occasion};
+    use crate::store::{Access, Kind};
 
     fn install(enrolled: &Enrolled, device: &mut Device, session: &mut Session, package: &[u8]) {
         let path = enrolled.package(package);
@@ -1007,24 +1262,15 @@ mod tests {
         // The switch was made, and the power failed before the vault was written.
         let (_, mut session) = enrolled.unlock();
         let package = notices_package(3, &[wanted()]);
-        let mut reader = &package[..];
+        let mut reader = std::io::Cursor::new(&package[..]);
         let signed = Signed::read(&mut reader).unwrap();
-        let verified = snapshot::verify(
-            signed,
-            &session.trust().unwrap(),
-            Opener::Device(&session.enrolment.seal_secret),
-        )
-        .unwrap();
+        let trust = session.trust().unwrap();
+        let verified = snapshot::verify(signed, &trust, session.opener()).unwrap();
         let store = session.store_folder();
-        install::install(
-            &verified,
-            reader,
-            &store,
-            &mut session.state,
-            Replaces::Older,
-            NOW,
-            |_| Proceed::Continue,
-        )
+        let occasion = occasion(&enrolled.clock);
+        install::install(&verified, reader, &store, &mut session.state, &occasion, |_| {
+            Proceed::Continue
+        })
         .unwrap();
         drop(session);
 
@@ -1043,7 +1289,6 @@ mod tests {
         let (mut device, mut session) = enrolled.unlock();
         install(&enrolled, &mut device, &mut session, &notices_package(1, &[wanted()]));
         let path = enrolled.package(&notices_package(2, &[]));
-        // A list without chunks never asks; one with a chunk stops.
         let path_of_two = enrolled.file("two.fcsnap");
         let mut draft = Draft::notices();
         draft.manifest.version = version(2);
@@ -1052,7 +1297,7 @@ mod tests {
         assert!(matches!(stopped, Err(DeviceError::Install(InstallError::Stopped))), "{stopped:?}");
         assert_eq!(session.unlocked.floor.notices, Some((1, 1)));
         assert_eq!(session.judge(&a_citizen()).unwrap().verdict, Verdict::Match);
-        device.install(&mut session, &path, |_| Proceed::Stop).unwrap();
+        device.install(&mut session, &path, |_| Proceed::Continue).unwrap();
         assert_eq!(session.judge(&a_citizen()).unwrap().verdict, Verdict::NotListed);
     }
 
@@ -1191,5 +1436,230 @@ mod tests {
         }
         assert_eq!(RecentKind::from_number(0), None);
         assert_eq!(RecentKind::from_number(17), None);
+    }
+
+    /// Installs a list of one notice, and changes to it that withdraw another.
+    fn install_with_changes(enrolled: &Enrolled, device: &mut Device, session: &mut Session) {
+        install(enrolled, device, session, &notices_package(1, &[wanted()]));
+        let full = session.state.active(Dataset::Notices).unwrap().unwrap();
+        let added = Notice { id: 9_000, numbers: Vec::new(), ..named("Lê Văn Thêm") };
+        std::fs::write(enrolled.file("delta"), notices_delta(&full, 2, &[added], &[])).unwrap();
+        device.install(session, &enrolled.file("delta"), |_| Proceed::Continue).unwrap();
+    }
+
+    #[test]
+    fn lost_changes_make_every_answer_stricter_until_the_same_changes_are_installed_again() {
+        let enrolled = Enrolled::new();
+        let (mut device, mut session) = enrolled.unlock();
+        install_with_changes(&enrolled, &mut device, &mut session);
+        let somebody = typed_name_of("tran thi la");
+        let verdict =
+            |session: &mut Session, document: &Document| session.judge(document).unwrap().verdict;
+        assert_eq!(verdict(&mut session, &a_citizen()), Verdict::Match);
+        assert_eq!(verdict(&mut session, &somebody), Verdict::NotListed);
+        drop((device, session));
+        std::fs::remove_file(enrolled.file("store/notices-changes-1-2.db")).unwrap();
+
+        let (mut device, mut session) = enrolled.unlock();
+        assert_eq!(session.lookup().lost_changes(), [Dataset::Notices]);
+        assert_eq!(verdict(&mut session, &a_citizen()), Verdict::Refer);
+        assert_eq!(verdict(&mut session, &somebody), Verdict::NotChecked);
+        let logged = log(&enrolled, &session);
+        assert!(logged.contains(&(Event::ListDamaged, Some(101))), "{logged:?}");
+        // Nothing older helps: neither the full list nor other changes up to the floor.
+        let full = enrolled.package(&notices_package(1, &[wanted()]));
+        let refused = device.install(&mut session, &full, |_| Proceed::Continue);
+        assert_eq!(install_code(refused), "not-newer");
+        let base = session.state.active(Dataset::Notices).unwrap().unwrap();
+        let other = enrolled.package(&notices_delta(&base, 2, &[wanted()], &[]));
+        let refused = device.install(&mut session, &other, |_| Proceed::Continue);
+        assert_eq!(install_code(refused), "not-newer");
+        assert_eq!(verdict(&mut session, &a_citizen()), Verdict::Refer);
+
+        device.install(&mut session, &enrolled.file("delta"), |_| Proceed::Continue).unwrap();
+        assert_eq!(verdict(&mut session, &a_citizen()), Verdict::Match);
+        assert_eq!(verdict(&mut session, &somebody), Verdict::NotListed);
+    }
+
+    fn install_code(outcome: Result<Dataset, DeviceError>) -> &'static str {
+        match outcome {
+            Err(DeviceError::Install(error)) => error.code(),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn typed_name_of(name: &str) -> Document {
+        let entry = TypedEntry {
+            name: name.into(),
+            birth: "17091992".into(),
+            sex: Some(Sex::Female),
+            ..TypedEntry::default()
+        };
+        typed::parse(&entry).unwrap()
+    }
+
+    #[test]
+    fn a_full_list_that_is_damaged_is_mended_by_the_same_package_and_keeps_its_changes() {
+        let enrolled = Enrolled::new();
+        let (mut device, mut session) = enrolled.unlock();
+        install_with_changes(&enrolled, &mut device, &mut session);
+        drop((device, session));
+        std::fs::remove_file(enrolled.file("store/notices-1-1.db")).unwrap();
+
+        let (mut device, mut session) = enrolled.unlock();
+        assert_eq!(session.lookup().faults(), [Dataset::Notices]);
+        assert_eq!(session.judge(&a_citizen()).unwrap().verdict, Verdict::NotChecked);
+        // Another list of that age would bring back what the changes withdrew.
+        let older = enrolled.package(&notices_package(1, &[]));
+        let refused = device.install(&mut session, &older, |_| Proceed::Continue);
+        assert_eq!(install_code(refused), "not-newer");
+        install(&enrolled, &mut device, &mut session, &notices_package(1, &[wanted()]));
+        assert_eq!(session.lookup().notices().unwrap().manifest.version, version(2));
+        assert_eq!(session.judge(&a_citizen()).unwrap().verdict, Verdict::Match);
+        assert_eq!(session.unlocked.floor.notices, Some((1, 2)), "not lowered");
+    }
+
+    #[test]
+    fn a_notice_is_withdrawn_at_once_and_for_good() {
+        let enrolled = Enrolled::new();
+        let (mut device, mut session) = enrolled.unlock();
+        let withdrawal = Withdrawal {
+            purpose: sync_format::v1::package::Purpose::Demo,
+            version: version(1),
+            made: NOW.0,
+            notices: vec![3, wanted().id],
+        };
+        let signed = signed_withdrawal(&withdrawal);
+        let refused = session.withdraw(&signed);
+        let no_root = matches!(refused, Err(DeviceError::Withdrawal(WithdrawalRefusal::NoRoot)));
+        assert!(no_root, "{refused:?}");
+
+        install(&enrolled, &mut device, &mut session, &notices_package(1, &[wanted()]));
+        assert_eq!(session.judge(&a_citizen()).unwrap().verdict, Verdict::Match);
+        assert_eq!(session.withdraw(&signed).unwrap(), Withdrew { named: 2, new: 2 });
+        assert_eq!(session.judge(&a_citizen()).unwrap().verdict, Verdict::NotListed);
+        assert_eq!(session.withdraw(&signed).unwrap(), Withdrew { named: 2, new: 0 });
+        let logged = log(&enrolled, &session);
+        let told = logged.iter().filter(|(event, _)| *event == Event::Withdrawn);
+        assert_eq!(told.collect::<Vec<_>>(), [&(Event::Withdrawn, Some(2))], "once");
+        drop((device, session));
+
+        let (mut device, mut session) = enrolled.unlock();
+        assert_eq!(session.judge(&a_citizen()).unwrap().verdict, Verdict::NotListed);
+        install(&enrolled, &mut device, &mut session, &notices_package(2, &[wanted()]));
+        assert_eq!(session.judge(&a_citizen()).unwrap().verdict, Verdict::Match);
+        session.withdraw(&signed).unwrap();
+        let again = session.judge(&a_citizen()).unwrap().verdict;
+        assert_eq!(again, Verdict::Match, "the list of today was made after it");
+    }
+
+    #[test]
+    fn a_changed_row_is_found_and_the_list_answers_no_more_until_it_is_mended() {
+        let enrolled = Enrolled::new();
+        let (mut device, mut session) = enrolled.unlock();
+        install_with_changes(&enrolled, &mut device, &mut session);
+        let verified = session.verify_store(Dataset::Notices, |_| Proceed::Continue).unwrap();
+        let expected = VerifiedStore { base_rows: 1, overlay_rows: 1, chunks: 2 };
+        assert_eq!(verified, expected);
+        let stopped = session.verify_store(Dataset::Notices, |_| Proceed::Stop);
+        assert!(matches!(stopped, Err(DeviceError::Fault(StoreFault::Stopped))), "{stopped:?}");
+        let nothing = session.verify_store(Dataset::Register, |_| Proceed::Continue);
+        let not_installed = matches!(nothing, Err(DeviceError::Fault(StoreFault::NotInstalled)));
+        assert!(not_installed, "{nothing:?}");
+        let full = session.state.active(Dataset::Notices).unwrap().unwrap();
+        drop((device, session));
+        let path = enrolled.file("store/notices-1-1.db");
+        let connection = store::open(&path, &full.key, Kind::Notices, Access::ReadWrite).unwrap();
+        connection.execute_batch("DELETE FROM notice_number").unwrap();
+        drop(connection);
+
+        let (device, mut session) = enrolled.unlock();
+        let fault = session.verify_store(Dataset::Notices, |_| Proceed::Continue);
+        assert!(matches!(fault, Err(DeviceError::Fault(StoreFault::Chunk { chunk: 0, .. }))));
+        assert_eq!(session.judge(&a_citizen()).unwrap().verdict, Verdict::NotChecked);
+        drop((device, session));
+        let (mut again, mut session) = enrolled.unlock();
+        assert_eq!(session.judge(&a_citizen()).unwrap().verdict, Verdict::NotChecked);
+        install(&enrolled, &mut again, &mut session, &notices_package(1, &[wanted()]));
+        assert_eq!(session.judge(&a_citizen()).unwrap().verdict, Verdict::Match);
+        session.verify_store(Dataset::Notices, |_| Proceed::Continue).unwrap();
+    }
+
+    #[test]
+    fn the_history_tells_who_loaded_what_and_what_became_of_it() {
+        let enrolled = Enrolled::new();
+        let (mut device, mut session) = enrolled.unlock();
+        let path = enrolled.package(&notices_package(1, &[wanted()]));
+        let by = InstallOptions { by: "No. 4071, and more than twelve digits 99999".into() };
+        let mut load = |session: &mut Session, path: &Path, proceed| {
+            device.install_with(session, path, &by, |_| proceed).is_ok()
+        };
+        assert!(!load(&mut session, &path, Proceed::Stop));
+        let unfinished = session.unfinished().unwrap();
+        assert_eq!(unfinished.len(), 1);
+        assert_eq!((unfinished[0].dataset, unfinished[0].version), (Dataset::Notices, version(1)));
+        assert!(load(&mut session, &path, Proceed::Continue));
+        assert!(!load(&mut session, &path, Proceed::Continue));
+        std::fs::write(&path, b"no package at all").unwrap();
+        assert!(!load(&mut session, &path, Proceed::Continue));
+        assert_eq!(session.unfinished().unwrap(), []);
+
+        let lines = session.loads(10).unwrap();
+        let outcomes: Vec<&str> = lines.iter().map(|line| line.outcome.as_str()).collect();
+        assert_eq!(outcomes, ["not-a-package", "not-newer", "installed", "stopped"]);
+        for line in &lines {
+            assert_eq!((line.by.as_str(), line.source.as_str()), ("407199999", "package.fcsnap"));
+        }
+        assert_eq!((lines[0].dataset, lines[0].bytes), (None, 17));
+        assert_eq!(
+            (lines[2].dataset, lines[2].version),
+            (Some(Dataset::Notices), Some(version(1)))
+        );
+    }
+
+    #[test]
+    fn a_device_proves_what_it_has_installed() {
+        let enrolled = Enrolled::new();
+        let (mut device, mut session) = enrolled.unlock();
+        assert_eq!(session.proof_line(Dataset::Notices).unwrap(), None);
+        install_with_changes(&enrolled, &mut device, &mut session);
+        let line = session.proof_line(Dataset::Notices).unwrap().unwrap();
+        let proven = proof::verify(&line, &session.sign_public()).unwrap();
+        assert_eq!((proven.version, proven.hour), (version(2), NOW.hour()));
+        assert_eq!(proven.device, session.enrolment().device);
+        let newest = session.state.overlay(Dataset::Notices).unwrap().unwrap();
+        assert_eq!(proven.manifest, sha256(&newest.manifest));
+    }
+
+    #[test]
+    fn time_goes_on_with_the_boot_and_a_clock_that_is_set_is_logged_once() {
+        let enrolled = Enrolled::new();
+        let (mut device, mut session) = enrolled.unlock();
+        install(&enrolled, &mut device, &mut session, &notices_package(1, &[wanted()]));
+        let signed = NOW.plus_seconds(-3 * 3_600);
+        enrolled.clock.advance(std::time::Duration::from_secs(7_200));
+        assert_eq!(session.time().unwrap().lower, signed.plus_seconds(7_200));
+        session.log_lock().unwrap();
+        drop((device, session));
+        enrolled.clock.reboot();
+        let (_, mut session) = enrolled.unlock();
+        assert_eq!(session.time().unwrap().lower, signed.plus_seconds(7_200), "kept at the lock");
+
+        let steps = |session: &Session| -> Vec<Option<u32>> {
+            let logged = log(&enrolled, session);
+            let steps = logged.iter().filter(|(event, _)| *event == Event::ClockStep);
+            steps.map(|(_, detail)| *detail).collect()
+        };
+        assert_eq!(steps(&session), []);
+        enrolled.clock.set(NOW.plus_seconds(-48 * 3_600));
+        for _ in 0..3 {
+            session.judge(&a_citizen()).unwrap();
+        }
+        assert_eq!(steps(&session), [Some(50)], "once");
+        assert!(session.time().unwrap().is_suspect());
+        enrolled.clock.set(NOW.plus_seconds(7_200));
+        session.judge(&a_citizen()).unwrap();
+        assert_eq!(steps(&session), [Some(50), Some(50)], "and that it was set right");
+        assert!(!session.time().unwrap().is_suspect());
     }
 }

@@ -13,8 +13,9 @@ use std::time::Duration;
 
 use sync_format::codec::{self, Kind};
 use sync_format::v1::notice::Notice;
-use sync_format::v1::package::{Dataset, InnerManifest, Manifest};
-use sync_format::v1::register::{Agreement, TagKey};
+use sync_format::v1::package::{Dataset, Freshness, InnerManifest, Manifest, SnapshotVersion};
+use sync_format::v1::register::{Agreement, TagKey, region_of};
+use zeroize::Zeroize as _;
 
 use crate::checks::{ListState, NoAnswer, NoticeAnswer, RegisterAnswer};
 use crate::clock::{Boot, DeviceTime, TrustedTime};
@@ -75,48 +76,134 @@ pub enum LookupError {
 /// An installed snapshot: what was signed about it, and the database that answers.
 #[derive(Debug)]
 pub struct Installed<T> {
-    /// What the outside of its package said.
+    /// What the outside of the newest package said: the changes', where there are any.
     pub manifest: Manifest,
-    /// What the inside said.
+    /// What the inside of the full list said, as far as this unit may read.
     pub inner: InnerManifest,
+    /// What the packages said of the changes that lie over it.
+    pub overlay: Option<Overlay>,
+    /// When the newest package was installed.
+    pub installed_at: DeviceTime,
+    freshness: Freshness,
+    chip_required: bool,
     rows: T,
 }
 
+/// What was signed about changes to a full list.
+#[derive(Debug)]
+pub struct Overlay {
+    /// The manifest of the full list below.
+    pub base: Manifest,
+    /// What the inside of the changes said.
+    pub inner: InnerManifest,
+    /// Whether they are installed and cannot be read.
+    pub is_lost: bool,
+}
+
 impl<T> Installed<T> {
-    fn of(active: &Active, word: &'static str, rows: T) -> Result<Installed<T>, StoreError> {
+    fn of(
+        full: &Active,
+        changes: Option<&Active>,
+        is_lost: bool,
+        word: &'static str,
+        rows: T,
+    ) -> Result<Installed<T>, StoreError> {
         let damaged = |_| StoreError::DamagedRow(word);
+        let manifest = |of: &Active| codec::decode(Kind::Manifest, &of.manifest).map_err(damaged);
+        let inner = |of: &Active| codec::decode(Kind::InnerManifest, &of.inner).map_err(damaged);
+        let newest = changes.unwrap_or(full);
+        let overlay = match changes {
+            None => None,
+            Some(changes) => {
+                Some(Overlay { base: manifest(full)?, inner: inner(changes)?, is_lost })
+            }
+        };
         Ok(Installed {
-            manifest: codec::decode(Kind::Manifest, &active.manifest).map_err(damaged)?,
-            inner: codec::decode(Kind::InnerManifest, &active.inner).map_err(damaged)?,
+            manifest: manifest(newest)?,
+            inner: inner(full)?,
+            overlay,
+            installed_at: newest.installed_at,
+            freshness: newest.freshness,
+            chip_required: newest.chip_required,
             rows,
         })
     }
+
+    /// Whether changes are installed and cannot be read.
+    pub fn lacks_changes(&self) -> bool {
+        self.overlay.as_ref().is_some_and(|overlay| overlay.is_lost)
+    }
 }
 
-fn open_notices(store: &Path, active: &Active) -> Result<Installed<Notices>, StoreError> {
-    let rows = Notices::open(&store.join(&active.file), &active.key)?;
-    Installed::of(active, "notices", rows)
+/// Lays the changes over a list, and says whether they are lost: installed and not to be read.
+fn lay_over(
+    changes: Option<&Active>,
+    lay: impl FnOnce(&Active) -> Result<(), StoreError>,
+) -> Result<bool, StoreError> {
+    let Some(changes) = changes else { return Ok(false) };
+    let laid = trusted(changes, "changes").and_then(|()| lay(changes));
+    match laid {
+        Ok(()) => Ok(false),
+        // Another program holds it just now: opening again helps, and nothing is lost.
+        Err(StoreError::Busy) => Err(StoreError::Busy),
+        Err(error) => {
+            tracing::warn!(%error, "the changes to an installed snapshot cannot be read");
+            Ok(true)
+        }
+    }
+}
+
+/// Refuses what a verification found to be not what was signed.
+fn trusted(active: &Active, word: &'static str) -> Result<(), StoreError> {
+    if active.is_changed { Err(StoreError::Changed(word)) } else { Ok(()) }
+}
+
+fn open_notices(
+    store: &Path,
+    state: &State,
+    full: &Active,
+    changes: Option<&Active>,
+) -> Result<Installed<Notices>, StoreError> {
+    trusted(full, "notices")?;
+    let mut rows = Notices::open(&store.join(&full.file), &full.key)?;
+    let is_lost = lay_over(changes, |it| rows.lay_over(&store.join(&it.file), &it.key))?;
+    let mut installed = Installed::of(full, changes, is_lost, "notices", rows)?;
+    let version = installed.manifest.version;
+    let withdrawn = state.withdrawn()?.into_iter().filter(|(_, until)| version <= *until);
+    installed.rows.withdraw(withdrawn.map(|(notice, _)| notice));
+    Ok(installed)
 }
 
 fn open_register(
     store: &Path,
-    active: &Active,
+    full: &Active,
+    changes: Option<&Active>,
 ) -> Result<Installed<(Register, TagKey)>, StoreError> {
-    let rows = Register::open(&store.join(&active.file), &active.key)?;
-    let mut installed = Installed::of(active, "register", rows)?;
-    // The key leaves the manifest, so that it is wiped with the look-up.
+    trusted(full, "register")?;
+    let mut register = Register::open(&store.join(&full.file), &full.key)?;
+    let is_lost = lay_over(changes, |it| register.lay_over(&store.join(&it.file), &it.key))?;
+    let mut installed = Installed::of(full, changes, is_lost, "register", ())?;
+    // The key leaves the manifests, so that it is wiped with the look-up. That of the changes is the
+    // same: `snapshot::verify` demands it.
     let key = installed.inner.tag_key.take().ok_or(StoreError::DamagedRow("register"))?;
-    Ok(Installed {
-        manifest: installed.manifest,
-        inner: installed.inner,
-        rows: (installed.rows, TagKey::new(key)),
-    })
+    if let Some(mut same) = installed.overlay.as_mut().and_then(|it| it.inner.tag_key.take()) {
+        same.zeroize();
+    }
+    let Installed { manifest, inner, overlay, installed_at, freshness, chip_required, .. } =
+        installed;
+    let rows = (register, TagKey::new(key));
+    Ok(Installed { manifest, inner, overlay, installed_at, freshness, chip_required, rows })
 }
 
 impl Installed<Notices> {
     /// Returns the notice with this order number.
     pub fn get(&self, id: u64) -> Result<Option<Notice>, StoreError> {
         self.rows.get(id)
+    }
+
+    /// Returns the number of notices that answer, changes included.
+    pub fn count(&self) -> Result<u64, StoreError> {
+        self.rows.count()
     }
 }
 
@@ -144,18 +231,25 @@ impl Lookup {
     /// Opens what `state` says is active, in the folder `store`.
     ///
     /// A snapshot whose file is missing or damaged is left out and told by [`Lookup::faults`]: it can
-    /// be installed again, and a device that did not open for it could never be mended.
+    /// be installed again, and a device that did not open for it could never be mended. One whose
+    /// changes alone are lost answers, more strictly: [`Lookup::lost_changes`].
     pub fn open(store: &Path, state: &State) -> Result<Lookup, StoreError> {
         let mut faults = Vec::new();
         let mut left_out = |dataset, error: StoreError| {
             tracing::warn!(%error, "an installed snapshot cannot be opened");
             faults.push(dataset);
         };
-        let notices = state.active(Dataset::Notices)?.and_then(|active| {
-            open_notices(store, &active).map_err(|error| left_out(Dataset::Notices, error)).ok()
+        let changes = state.overlay(Dataset::Notices)?;
+        let notices = state.active(Dataset::Notices)?.and_then(|full| {
+            open_notices(store, state, &full, changes.as_ref())
+                .map_err(|error| left_out(Dataset::Notices, error))
+                .ok()
         });
-        let register = state.active(Dataset::Register)?.and_then(|active| {
-            open_register(store, &active).map_err(|error| left_out(Dataset::Register, error)).ok()
+        let changes = state.overlay(Dataset::Register)?;
+        let register = state.active(Dataset::Register)?.and_then(|full| {
+            open_register(store, &full, changes.as_ref())
+                .map_err(|error| left_out(Dataset::Register, error))
+                .ok()
         });
         Ok(Lookup { notices, register, faults })
     }
@@ -165,27 +259,52 @@ impl Lookup {
         &self.faults
     }
 
+    /// Returns the snapshots that answer without the changes which were laid over them, since those
+    /// cannot be read: every answer is stricter until they are installed again.
+    pub fn lost_changes(&self) -> Vec<Dataset> {
+        let notices = self.notices.as_ref().filter(|it| it.lacks_changes());
+        let register = self.register.as_ref().filter(|it| it.lacks_changes());
+        let notices = notices.map(|_| Dataset::Notices);
+        notices.into_iter().chain(register.map(|_| Dataset::Register)).collect()
+    }
+
     /// Returns the installed notices.
     pub fn notices(&self) -> Option<&Installed<Notices>> {
         self.notices.as_ref()
     }
 
-    /// Returns what is signed about the installed register.
+    /// Returns what is signed about the installed register: of the newest package, and of the full
+    /// list.
     pub fn register(&self) -> Option<(&Manifest, &InnerManifest)> {
         self.register.as_ref().map(|installed| (&installed.manifest, &installed.inner))
     }
 
-    /// Returns the state of the list of notices at `time`.
+    /// Returns what is signed about the changes to the register, where there are any.
+    pub fn register_overlay(&self) -> Option<&Overlay> {
+        self.register.as_ref().and_then(|installed| installed.overlay.as_ref())
+    }
+
+    /// Returns the state of the list of notices at `time`, by the stricter terms of list and unit.
     pub fn list_state(&self, time: TrustedTime) -> ListState {
-        let Some(Installed { manifest, .. }) = &self.notices else { return ListState::None };
-        let created = DeviceTime(manifest.created);
+        let Some(notices) = &self.notices else { return ListState::None };
+        let created = DeviceTime(notices.manifest.created);
         ListState::Loaded {
-            version: manifest.version,
+            version: notices.manifest.version,
             created,
             age_hours: time.upper.hours_since(created),
-            fresh_hours: manifest.freshness.fresh_hours,
-            usable_hours: manifest.freshness.usable_hours,
-            chip_required: manifest.chip_required,
+            fresh_hours: notices.freshness.fresh_hours,
+            usable_hours: notices.freshness.usable_hours,
+            chip_required: notices.chip_required,
+            changes_lost: notices.lacks_changes(),
+        }
+    }
+
+    /// Passes over these notices from now on, where the list is no newer than `until`.
+    pub fn withdraw(&mut self, until: SnapshotVersion, notices: &[u64]) {
+        if let Some(installed) = &mut self.notices
+            && installed.manifest.version <= until
+        {
+            installed.rows.withdraw(notices.iter().copied());
         }
     }
 
@@ -252,8 +371,12 @@ impl Lookup {
         let Some(number) = document.personal_number() else {
             return Ok(RegisterAnswer::NotAsked);
         };
-        if !inner.regions.is_empty() && !inner.regions.contains(&number.prefix()) {
+        if !inner.regions.contains(&region_of(number.value())) {
             return Ok(RegisterAnswer::OutOfRegion);
+        }
+        // Whoever was added, taken out or changed since stands in what cannot be read.
+        if self.lost_changes().contains(&Dataset::Register) {
+            return Ok(RegisterAnswer::NoAnswer(NoAnswer::Fault));
         }
         let limited = match document.source {
             Source::Typed => Limited::TypedNumber,
@@ -294,7 +417,7 @@ fn use_one(state: &mut State, limited: Limited, boot: Boot) -> Result<bool, Stor
 #[cfg(test)]
 mod tests {
     use sync_format::v1::notice::{NumberKind, Sex};
-    use sync_format::v1::register::Status;
+    use sync_format::v1::register::{RegisterRow, Status, TOMBSTONE};
     use unicode_normalization::UnicodeNormalization as _;
 
     use super::*;
@@ -307,7 +430,7 @@ mod tests {
     use crate::snapshot::testing::{
         NOW, citizen_row, notices_package, register_package, tag_key, version,
     };
-    use crate::store::testing::{Store, dump};
+    use crate::store::testing::{Store, dump, notices_delta, register_delta};
 
     /// A device with these notices and, with rows, a register.
     fn with(notices: &[Notice], register: &[sync_format::v1::register::RegisterRow]) -> Store {
@@ -472,6 +595,7 @@ mod tests {
             fresh_hours: 24,
             usable_hours: 72,
             chip_required: false,
+            changes_lost: false,
         };
         assert_eq!(answers.list, expected);
         let later = TrustedTime::new(NOW.plus_seconds(100 * 3_600), NOW);
@@ -656,5 +780,122 @@ mod tests {
         let lookup = break_it("UPDATE active SET file = 'gone.db' WHERE dataset = 1");
         assert_eq!(lookup.faults(), [Dataset::Notices, Dataset::Register]);
         assert!(lookup.notices().is_none());
+    }
+
+    /// The active full list of a dataset.
+    fn full(store: &Store, dataset: Dataset) -> Active {
+        store.state.active(dataset).unwrap().expect("a list")
+    }
+
+    fn change_notices(store: &mut Store, number: u64, changed: &[Notice], withdrawn: &[u64]) {
+        let delta = notices_delta(&full(store, Dataset::Notices), number, changed, withdrawn);
+        store.install(&delta).unwrap();
+    }
+
+    #[test]
+    fn changes_replace_add_and_withdraw_by_number_and_by_name() {
+        let born = birth((1988, 3, 2));
+        let other = Notice { id: 7, numbers: Vec::new(), ..named("Lê Văn Cũ") };
+        let mut store = with(&[other.clone(), wanted()], &[]);
+        assert_eq!(found(&mut store, &bearer(personal(HIS_NUMBER))), [wanted().id]);
+        assert_eq!(found(&mut store, &called("Nguyễn Văn Mẫu", born)), [wanted().id]);
+
+        let renamed = Notice { name: "Lê Văn Mới".into(), ..other };
+        let added = Notice { id: 9_000, ..named("Trần Thị Thử") };
+        change_notices(&mut store, 2, &[renamed, added], &[wanted().id]);
+        assert_eq!(
+            found(&mut store, &bearer(personal(HIS_NUMBER))),
+            [9_000],
+            "withdrawn, and added"
+        );
+        assert_eq!(found(&mut store, &called("Nguyễn Văn Mẫu", born)), [0; 0]);
+        assert_eq!(found(&mut store, &called("Lê Văn Cũ", born)), [0; 0]);
+        assert_eq!(found(&mut store, &called("Lê Văn Mới", born)), [7]);
+
+        let lookup = Lookup::open(&store.path(), &store.state).unwrap();
+        let notices = lookup.notices().unwrap();
+        assert_eq!(notices.manifest.version, version(2), "the newest is what is shown");
+        assert_eq!((notices.inner.rows, notices.count().unwrap()), (2, 2));
+        assert_eq!(notices.overlay.as_ref().map(|overlay| overlay.inner.rows), Some(2));
+        assert_eq!((lookup.faults(), lookup.lost_changes()), (&[][..], vec![]));
+        // Cumulative: what the next changes do not name is as the full list has it.
+        change_notices(&mut store, 3, &[Notice { id: 9_001, ..named("Trần Thị Thử") }], &[]);
+        assert_eq!(found(&mut store, &bearer(personal(HIS_NUMBER))), [wanted().id, 9_001]);
+    }
+
+    #[test]
+    fn changes_to_the_register_answer_in_the_place_of_its_rows() {
+        let row = |number, status| tag_key().seal_row(number, None, None, None, status);
+        let mut store = with(&[], &[citizen_row(), row(48_088_999_902, Status::Valid)]);
+        let changes = [
+            row(48_088_999_901, Status::Lost),
+            RegisterRow { number: 48_088_999_902, tags: TOMBSTONE },
+            row(48_088_999_903, Status::Stolen),
+        ];
+        let delta = register_delta(&full(&store, Dataset::Register), 2, &changes);
+        store.install(&delta).unwrap();
+        let mut status = |number: &str| match ask(&mut store, &bearer(personal(number))) {
+            Ok(Answers { register: RegisterAnswer::Row { status, .. }, .. }) => Some(status),
+            Ok(Answers { register: RegisterAnswer::Unknown, .. }) => None,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(status("048088999901"), Some(Status::Lost));
+        assert_eq!(status("048088999902"), None, "taken out");
+        assert_eq!(status("048088999903"), Some(Status::Stolen));
+        assert_eq!(status("048088999904"), None);
+    }
+
+    #[test]
+    fn lost_changes_are_told_and_the_register_below_them_says_nothing() {
+        let mut store = with(&[wanted()], &[citizen_row()]);
+        let changes = [RegisterRow { number: 48_088_999_902, tags: TOMBSTONE }];
+        let delta = register_delta(&full(&store, Dataset::Register), 2, &changes);
+        store.install(&delta).unwrap();
+        change_notices(&mut store, 2, &[Notice { id: 7, ..named("Lê Văn Mới") }], &[]);
+        for file in ["register-changes-1-2.db", "notices-changes-1-2.db"] {
+            std::fs::remove_file(store.path().join(file)).unwrap();
+        }
+        let lookup = Lookup::open(&store.path(), &store.state).unwrap();
+        assert_eq!(lookup.faults(), []);
+        assert_eq!(lookup.lost_changes(), [Dataset::Notices, Dataset::Register]);
+        assert!(lookup.list_state(now()).is_incomplete());
+        let answers = ask(&mut store, &a_citizen()).unwrap();
+        assert_eq!(answers.notices.candidates(), [wanted()]);
+        assert_eq!(answers.register, RegisterAnswer::NoAnswer(NoAnswer::Fault));
+    }
+
+    #[test]
+    fn changes_that_are_damaged_inside_are_found_when_they_are_asked() {
+        let mut store = with(&[wanted()], &[]);
+        change_notices(&mut store, 2, &[Notice { id: 7, ..named("Lê Văn Mới") }], &[]);
+        let path = store.path().join("notices-changes-1-2.db");
+        let mut bytes = std::fs::read(&path).unwrap();
+        for page in bytes.chunks_mut(4_096).skip(1) {
+            page[100] ^= 1;
+        }
+        std::fs::write(&path, bytes).unwrap();
+        let mut lookup = Lookup::open(&store.path(), &store.state).unwrap();
+        for _ in 0..2 {
+            let answers = lookup.ask(&a_citizen(), now(), boot(0), &mut store.state).unwrap();
+            let silent = matches!(answers.notices, NoticeAnswer::NotLoaded);
+            assert!(silent || answers.list.is_incomplete(), "{answers:?}");
+        }
+    }
+
+    #[test]
+    fn an_emergency_withdrawal_takes_away_from_lists_up_to_its_version_alone() {
+        let mut store = with(&[wanted()], &[]);
+        let his = bearer(personal(HIS_NUMBER));
+        store.state.withdraw(version(0), NOW, &[wanted().id]).unwrap();
+        assert_eq!(found(&mut store, &his), [wanted().id], "this list is newer");
+        store.state.withdraw(version(1), NOW, &[wanted().id]).unwrap();
+        assert_eq!(found(&mut store, &his), [0; 0]);
+        assert_eq!(found(&mut store, &a_citizen()), [0; 0], "by name neither");
+        let lookup = Lookup::open(&store.path(), &store.state).unwrap();
+        assert_eq!(lookup.notices().unwrap().get(wanted().id).unwrap(), None);
+        // A newer list that names him again answers again.
+        store.install(&notices_package(2, &[wanted()])).unwrap();
+        assert_eq!(found(&mut store, &his), [wanted().id]);
+        assert!(store.state.withdrawn().unwrap().is_empty());
     }
 }

@@ -17,10 +17,13 @@ use crate::keys::SecretKey;
 
 pub mod install;
 pub mod notices;
+pub mod pace;
 pub mod register;
+pub mod room;
 pub mod state;
 #[cfg(test)]
 pub(crate) mod testing;
+pub mod verify;
 
 /// The databases there are; each has its own schema and mark.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -29,8 +32,12 @@ pub enum Kind {
     State,
     /// One snapshot of the notices.
     Notices,
+    /// Changes to a snapshot of the notices, laid over it.
+    NoticesOverlay,
     /// One snapshot of the register.
     Register,
+    /// Changes to a snapshot of the register, laid over it.
+    RegisterOverlay,
     /// The encounter records.
     Queue,
 }
@@ -40,7 +47,13 @@ impl Kind {
         match self {
             Kind::State => include_str!("store/state.sql"),
             Kind::Notices => include_str!("store/notices.sql"),
-            Kind::Register => include_str!("store/register.sql"),
+            Kind::NoticesOverlay => {
+                concat!(
+                    include_str!("store/notices.sql"),
+                    include_str!("store/notices_overlay.sql")
+                )
+            }
+            Kind::Register | Kind::RegisterOverlay => include_str!("store/register.sql"),
             Kind::Queue => include_str!("store/queue.sql"),
         }
     }
@@ -50,19 +63,30 @@ impl Kind {
         match self {
             Kind::State => 0x4643_4B53,
             Kind::Notices => 0x4643_4B4E,
+            Kind::NoticesOverlay => 0x4643_4B6E,
             Kind::Register => 0x4643_4B52,
+            Kind::RegisterOverlay => 0x4643_4B72,
             Kind::Queue => 0x4643_4B51,
         }
     }
 
-    /// Version of the schema (`PRAGMA user_version`); a change adds a step in [`open`].
-    const SCHEMA_VERSION: i32 = 1;
+    /// Version of the schema (`PRAGMA user_version`). Another one is refused and left alone: no device
+    /// was in use when the state's rose to 2, and from the first that is a change adds a step in
+    /// [`open`].
+    fn schema_version(self) -> i32 {
+        match self {
+            Kind::State => 2,
+            _ => 1,
+        }
+    }
 
     fn word(self) -> &'static str {
         match self {
             Kind::State => "state",
             Kind::Notices => "notices",
+            Kind::NoticesOverlay => "changes to the notices",
             Kind::Register => "register",
+            Kind::RegisterOverlay => "changes to the register",
             Kind::Queue => "queue",
         }
     }
@@ -80,14 +104,14 @@ pub enum StoreError {
     /// It opens, but holds something else than it should.
     #[error("the {0} database holds something else")]
     Foreign(&'static str),
-    /// It was written by a newer program.
+    /// It was written by a newer program, or by one from before the first release.
     #[error("the {kind} database has schema version {found}, this program knows {known}")]
     Newer {
         /// Which database.
         kind: &'static str,
         /// The version found.
         found: i32,
-        /// The newest version that this program reads.
+        /// The version that this program reads.
         known: i32,
     },
     /// The library was built without encryption: nothing is opened at all.
@@ -96,9 +120,20 @@ pub enum StoreError {
     /// A row holds what no version of this program writes.
     #[error("the {0} database holds a damaged row")]
     DamagedRow(&'static str),
+    /// A verification found that its rows are not those that were signed.
+    #[error("the {0} database is not what was signed")]
+    Changed(&'static str),
     /// The disk is full.
     #[error("no space is left on the device")]
     Full,
+    /// There is less space than the snapshot and a reserve for records need; nothing was begun.
+    #[error("{needed} bytes are needed, {free} are free")]
+    NoRoom {
+        /// What the snapshot takes, and the reserve.
+        needed: u64,
+        /// What is free.
+        free: u64,
+    },
     /// Another program holds the database.
     #[error("the database is in use by another program")]
     Busy,
@@ -121,7 +156,8 @@ impl StoreError {
             StoreError::Missing(_)
             | StoreError::Unreadable(_)
             | StoreError::Foreign(_)
-            | StoreError::DamagedRow(_) => true,
+            | StoreError::DamagedRow(_)
+            | StoreError::Changed(_) => true,
             StoreError::Sql(error) => {
                 matches!(error.sqlite_error_code(), Some(DatabaseCorrupt | NotADatabase))
             }
@@ -195,7 +231,11 @@ pub fn open(
     keep_log(&connection, access != Access::Create)?;
     // What it would write to the terminal of a damaged page is in the error too.
     connection.execute_batch("PRAGMA cipher_log_level = NONE")?;
-    set_key(&connection, key)?;
+    let mut statement = Zeroizing::new(String::with_capacity(96));
+    for part in ["PRAGMA key = \"", &raw_key(key), "\";"] {
+        statement.push_str(part);
+    }
+    connection.execute_batch(&statement)?;
     let cipher: Option<String> =
         connection.query_row("PRAGMA cipher_version", [], |row| row.get(0)).ok();
     if cipher.is_none_or(|version| version.is_empty()) {
@@ -215,7 +255,10 @@ pub fn open(
         keep_log(&connection, false)?;
     }
     if access == Access::Read {
-        connection.execute_batch(&format!("PRAGMA cache_size = -{READ_CACHE_KIB};"))?;
+        // What is installed is never written again: keeping the lock spares each look-up the asking.
+        connection.execute_batch(&format!(
+            "PRAGMA cache_size = -{READ_CACHE_KIB}; PRAGMA locking_mode = EXCLUSIVE;"
+        ))?;
     }
     Ok(connection)
 }
@@ -229,18 +272,40 @@ pub(crate) fn keep_log(connection: &Connection, keep: bool) -> Result<(), StoreE
     Ok(())
 }
 
-/// Gives SQLCipher the raw key in the one form that it does not take for a passphrase.
-fn set_key(connection: &Connection, key: &SecretKey) -> Result<(), StoreError> {
-    let mut statement = Zeroizing::new(String::with_capacity(16 + 64 + 4));
-    statement.push_str("PRAGMA key = \"x'");
+/// Lays a second database over the one that is open, under the name `overlay`: one statement can ask
+/// both. Access is that of the connection; kind and encryption are checked as [`open`] does.
+pub fn attach_overlay(
+    connection: &Connection,
+    path: &Path,
+    key: &SecretKey,
+    kind: Kind,
+) -> Result<(), StoreError> {
+    if !path.exists() {
+        return Err(StoreError::Missing(kind.word()));
+    }
+    assert_encrypted_header(path).map_err(|_| StoreError::Unreadable(kind.word()))?;
+    let path = path.to_str().ok_or(StoreError::Missing(kind.word()))?;
+    // In quotes of its own, the key is a raw one here too.
+    let raw = raw_key(key);
+    connection
+        .execute("ATTACH DATABASE ?1 AS overlay KEY ?2", [path, raw.as_str()])
+        .map_err(|error| unreadable(error, kind))?;
+    check_schema_of(connection, "overlay", kind)?;
+    connection.execute_batch(&format!("PRAGMA overlay.cache_size = -{READ_CACHE_KIB};"))?;
+    Ok(())
+}
+
+/// Returns the raw key in the one form that SQLCipher does not take for a passphrase.
+fn raw_key(key: &SecretKey) -> Zeroizing<String> {
+    let mut text = Zeroizing::new(String::with_capacity(64 + 3));
+    text.push_str("x'");
     for byte in key.expose() {
         for nibble in [byte >> 4, byte & 15] {
-            statement.push(char::from_digit(u32::from(nibble), 16).unwrap_or('0'));
+            text.push(char::from_digit(u32::from(nibble), 16).unwrap_or('0'));
         }
     }
-    statement.push_str("'\";");
-    connection.execute_batch(&statement)?;
-    Ok(())
+    text.push('\'');
+    text
 }
 
 fn create_schema(connection: &Connection, kind: Kind) -> Result<(), StoreError> {
@@ -248,21 +313,27 @@ fn create_schema(connection: &Connection, kind: Kind) -> Result<(), StoreError> 
         "BEGIN; {} PRAGMA application_id = {}; PRAGMA user_version = {}; COMMIT;",
         kind.schema(),
         kind.application_id(),
-        Kind::SCHEMA_VERSION
+        kind.schema_version()
     ))?;
     Ok(())
 }
 
 fn check_schema(connection: &Connection, kind: Kind) -> Result<(), StoreError> {
+    check_schema_of(connection, "main", kind)
+}
+
+fn check_schema_of(connection: &Connection, of: &str, kind: Kind) -> Result<(), StoreError> {
     let application: i32 = connection
-        .query_row("PRAGMA application_id", [], |row| row.get(0))
+        .query_row(&format!("PRAGMA {of}.application_id"), [], |row| row.get(0))
         .map_err(|error| unreadable(error, kind))?;
     if application != kind.application_id() {
         return Err(StoreError::Foreign(kind.word()));
     }
-    let found: i32 = connection.query_row("PRAGMA user_version", [], |row| row.get(0))?;
-    if found != Kind::SCHEMA_VERSION {
-        return Err(StoreError::Newer { kind: kind.word(), found, known: Kind::SCHEMA_VERSION });
+    let found: i32 =
+        connection.query_row(&format!("PRAGMA {of}.user_version"), [], |row| row.get(0))?;
+    let known = kind.schema_version();
+    if found != known {
+        return Err(StoreError::Newer { kind: kind.word(), found, known });
     }
     Ok(())
 }
@@ -350,6 +421,41 @@ mod tests {
     }
 
     #[test]
+    fn an_overlay_opens_beside_its_list_with_its_own_key_and_as_nothing_else() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = |name: &str| folder.path().join(name);
+        for (name, byte, kind) in [
+            ("list.db", 1, Kind::Register),
+            ("overlay.db", 2, Kind::RegisterOverlay),
+            ("other.db", 2, Kind::NoticesOverlay),
+        ] {
+            drop(open(&file(name), &key(byte), kind, Access::Create).unwrap());
+        }
+        let attach = |name: &str, byte| {
+            let list = open(&file("list.db"), &key(1), Kind::Register, Access::Read).unwrap();
+            attach_overlay(&list, &file(name), &key(byte), Kind::RegisterOverlay).map(|()| list)
+        };
+        let list = attach("overlay.db", 2).unwrap();
+        let refused = list.execute("INSERT INTO overlay.register VALUES (1, 1)", []);
+        assert!(refused.is_err(), "as the list, it is read alone");
+        const CHANGES: &str = "changes to the register";
+        let wrong_key = attach("overlay.db", 3).map(drop);
+        assert!(matches!(wrong_key, Err(StoreError::Unreadable(CHANGES))), "{wrong_key:?}");
+        for other in ["list.db", "other.db"] {
+            let refused = attach(other, if other == "list.db" { 1 } else { 2 }).map(drop);
+            assert!(matches!(refused, Err(StoreError::Foreign(CHANGES))), "{refused:?}");
+        }
+        let missing = attach("none.db", 2).map(drop);
+        assert!(matches!(missing, Err(StoreError::Missing(CHANGES))), "{missing:?}");
+        #[expect(clippy::disallowed_methods, reason = "a plain file is what must be refused")]
+        let plain = Connection::open(file("plain.db")).unwrap();
+        plain.execute_batch("CREATE TABLE register (number, tags);").unwrap();
+        drop(plain);
+        let refused = attach("plain.db", 2).map(drop);
+        assert!(matches!(refused, Err(StoreError::Unreadable(CHANGES))), "{refused:?}");
+    }
+
+    #[test]
     fn a_newer_schema_is_refused_and_left_alone() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a.db");
@@ -358,7 +464,7 @@ mod tests {
         drop(connection);
         let refused = open(&path, &key(1), Kind::State, Access::ReadWrite);
         assert!(
-            matches!(refused, Err(StoreError::Newer { found: 9, known: 1, .. })),
+            matches!(refused, Err(StoreError::Newer { found: 9, known: 2, .. })),
             "{refused:?}"
         );
     }

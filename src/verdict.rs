@@ -146,7 +146,9 @@ mod tests {
     use sync_format::v1::notice::{Category, Notice, NumberKind, Sex};
 
     use super::*;
-    use crate::checks::testing::{facts, list_aged, list_that_demands_the_chip, now, time_bounds};
+    use crate::checks::testing::{
+        facts, list_aged, list_that_demands_the_chip, list_without_its_changes, now, time_bounds,
+    };
     use crate::checks::{FindingKind, NoticeAnswer};
     use crate::clock::{DeviceTime, TrustedTime};
     use crate::document::{Document, DocumentKind, Expiry, Field, PartialDate, Source, Warning};
@@ -269,6 +271,22 @@ mod tests {
         let facts =
             Facts { list: list_aged(73), notices: candidates([wanted()]), ..facts(&citizen) };
         assert_answer(&facts, Verdict::Match, &["notice-number", "list-too-old"]);
+    }
+
+    #[test]
+    fn without_its_changes_a_list_neither_matches_nor_clears() {
+        let (citizen, by_chip) = (a_citizen(), a_citizen_by_chip());
+        let list = list_without_its_changes();
+        let matched = Facts { list, notices: candidates([wanted()]), ..facts(&citizen) };
+        let expected = ["notice-unconfirmed", "list-incomplete"];
+        let answer = assert_answer(&matched, Verdict::Refer, &expected);
+        assert_eq!(answer.todo(), Todo::CallDuty);
+        assert_eq!(answer.leading_basis().map(|basis| basis.notice), Some(wanted().id));
+        for document in [&citizen, &by_chip] {
+            let silent = Facts { list, proof: DocumentProof::Genuine, ..facts(document) };
+            let answer = assert_answer(&silent, Verdict::NotChecked, &["list-incomplete"]);
+            assert_eq!(answer.todo(), Todo::LoadList);
+        }
     }
 
     #[test]
@@ -452,6 +470,7 @@ mod tests {
             Just(list_aged(48)),
             Just(list_aged(73)),
             Just(list_that_demands_the_chip()),
+            Just(list_without_its_changes()),
         ]
     }
 
@@ -543,6 +562,22 @@ mod tests {
                 answer(&document, &notices, circumstances),
                 answer(&document, &in_force, circumstances)
             );
+        }
+
+        #[test]
+        fn lost_changes_leave_nothing_but_not_checked_and_refer(
+            document in any_document(),
+            notices in any_notices(),
+            (proof, register, _, time) in any_circumstances(),
+        ) {
+            let whole = answer(&document, &notices, (proof, register, list_aged(3), time));
+            let lost =
+                answer(&document, &notices, (proof, register, list_without_its_changes(), time));
+            let expected = match whole.verdict {
+                Verdict::Clear | Verdict::NotListed | Verdict::NotChecked => Verdict::NotChecked,
+                Verdict::Refer | Verdict::Match => Verdict::Refer,
+            };
+            prop_assert_eq!(lost.verdict, expected);
         }
 
         #[test]

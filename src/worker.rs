@@ -860,6 +860,8 @@ pub fn code_of(error: &DeviceError) -> &'static str {
         DeviceError::Queue(_) => "queue",
         DeviceError::Install(_) => "install",
         DeviceError::Lookup(_) => "lookup",
+        DeviceError::Withdrawal(_) => "withdrawal",
+        DeviceError::Fault(_) => "list-fault",
         DeviceError::RolledBack => "rolled-back",
         DeviceError::Io(_) => "folder",
     }

@@ -24,6 +24,9 @@
 //! asked. A different personal number or sex, proven or not, is then enough to let it be.
 //!
 //! A name alone, and another name alone, find nobody.
+//!
+//! **Without the changes to the list** nothing is a match: a notice that agrees may have been
+//! withdrawn, so that it is a referral, with a call to the duty officer as its question.
 
 use sync_format::v1::notice::Notice;
 
@@ -82,6 +85,10 @@ fn judge(facts: &Facts<'_>, notice: &Notice) -> Option<Finding> {
     let (kind, todo) = match Lapse::of(notice, facts) {
         Lapse::InForce if kind == FindingKind::NoticePossible => {
             (kind, settling_question(facts.document, notice, &agreements))
+        }
+        // The withdrawal (đình nã) may stand in the changes that cannot be read.
+        Lapse::InForce if facts.list.is_incomplete() => {
+            (FindingKind::NoticeUnconfirmed, Todo::CallDuty)
         }
         Lapse::InForce => (kind, Todo::CompareAndConfirm),
         Lapse::Unproven | Lapse::Certain => (FindingKind::NoticeLapseUnproven, Todo::CallDuty),

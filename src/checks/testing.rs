@@ -54,6 +54,24 @@ pub(crate) fn list_that_demands_the_chip() -> ListState {
     list(now(), 0, true)
 }
 
+/// A fresh list whose changes cannot be read.
+pub(crate) fn list_without_its_changes() -> ListState {
+    match list_aged(3) {
+        ListState::Loaded { version, created, age_hours, fresh_hours, usable_hours, .. } => {
+            ListState::Loaded {
+                version,
+                created,
+                age_hours,
+                fresh_hours,
+                usable_hours,
+                chip_required: false,
+                changes_lost: true,
+            }
+        }
+        ListState::None => ListState::None,
+    }
+}
+
 fn list(created: DeviceTime, age_hours: u32, chip_required: bool) -> ListState {
     ListState::Loaded {
         version: SnapshotVersion { epoch: 1, version: 1_184 },
@@ -62,6 +80,7 @@ fn list(created: DeviceTime, age_hours: u32, chip_required: bool) -> ListState {
         fresh_hours: 24,
         usable_hours: 72,
         chip_required,
+        changes_lost: false,
     }
 }
 

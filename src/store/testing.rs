@@ -5,13 +5,19 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::Connection;
 use rusqlite::types::ValueRef;
-use sync_format::v1::package::{Dataset, Purpose, sha256};
+use sync_format::codec;
+use sync_format::v1::notice::Notice;
+use sync_format::v1::package::{Base, Dataset, Purpose, Role, SnapshotVersion, sha256};
+use sync_format::v1::register::RegisterRow;
 
-use super::install::{InstallError, Proceed, Replaces, install};
+use super::install::{InstallError, Occasion, Proceed, Progress, Replaces, install};
 use super::state::{Active, Enrolment, State};
 use super::{Access, Kind, open};
+use crate::clock::FixedClock;
 use crate::keys::SecretKey;
-use crate::snapshot::testing::{NOW, root, trust};
+use crate::matching::testing::wanted;
+use crate::snapshot::build::{self, BaseOf};
+use crate::snapshot::testing::{Draft, NOW, package, root, seed, terms, trust, units, version};
 use crate::snapshot::{Held, Trust};
 
 /// A folder with a state database and a place for snapshots; it goes when it is dropped.
@@ -35,7 +41,11 @@ impl Store {
     pub(crate) fn trust(&self) -> Trust {
         let held = |dataset| {
             let floor = self.state.floor(dataset).unwrap();
-            Held { floor, ..Held::default() }
+            let full = self.state.active(dataset).unwrap();
+            full.map_or(Held { floor, ..Held::default() }, |full| {
+                let BaseOf { base, inner, .. } = base_of(&full);
+                Held { floor, base: Some(base), tag_key: inner.tag_key }
+            })
         };
         Trust { notices: held(Dataset::Notices), register: held(Dataset::Register), ..trust() }
     }
@@ -51,11 +61,20 @@ impl Store {
         package: &[u8],
         trust: &Trust,
     ) -> Result<Active, InstallError> {
+        self.install_telling(package, trust, |_| Proceed::Continue)
+    }
+
+    /// Verifies and installs a package, and asks after each step whether to go on.
+    pub(crate) fn install_telling(
+        &mut self,
+        package: &[u8],
+        trust: &Trust,
+        progress: impl FnMut(Progress) -> Proceed,
+    ) -> Result<Active, InstallError> {
         let (verified, rest) = crate::snapshot::testing::open(package, trust)?;
-        let path = self.path();
-        install(&verified, rest, &path, &mut self.state, Replaces::Older, NOW, |_| {
-            Proceed::Continue
-        })
+        let (path, clock) = (self.path(), FixedClock::at(NOW));
+        let rest = std::io::Cursor::new(rest);
+        install(&verified, rest, &path, &mut self.state, &occasion(&clock), progress)
     }
 
     /// Another connection to the state database, as another program has it.
@@ -64,9 +83,57 @@ impl Store {
         open(&path, &key(), Kind::State, Access::ReadWrite).unwrap()
     }
 
-    /// The names of the files in the folder of snapshots.
+    /// The names of the databases in the folder of snapshots; a build keeps its journal beside it.
     pub(crate) fn files(&self) -> Vec<String> {
-        files(&self.path())
+        let mut files = files(&self.path());
+        files.retain(|name| !name.ends_with(".db-journal"));
+        files
+    }
+}
+
+/// A list of one notice a chunk: these order numbers, all about the same person.
+pub(crate) fn notices_in_chunks(number: u64, ids: std::ops::RangeInclusive<u64>) -> Vec<u8> {
+    let rows: Vec<Notice> = ids.map(|id| Notice { id, ..wanted() }).collect();
+    let chunks: Vec<&[Notice]> = rows.chunks(1).collect();
+    let mut draft = Draft::notices().with_chunks(&chunks);
+    draft.manifest.version = version(number);
+    draft.encode()
+}
+
+/// Changes to the full list `base`.
+pub(crate) fn notices_delta(
+    base: &Active,
+    number: u64,
+    changed: &[Notice],
+    withdrawn: &[u64],
+) -> Vec<u8> {
+    let base = base_of(base);
+    let draft = build::notices_delta(&base, changed, withdrawn, terms(number), &units(), &seed());
+    package(&draft.unwrap(), &[Role::NoticesAuthor, Role::NoticesApprover])
+}
+
+/// Changes to the full register `base`.
+pub(crate) fn register_delta(base: &Active, number: u64, rows: &[RegisterRow]) -> Vec<u8> {
+    let (base, rows) = (base_of(base), rows.iter().copied());
+    let draft = build::register_delta(&base, rows, terms(number), &units(), &seed());
+    package(&draft.unwrap(), &[Role::Register])
+}
+
+pub(crate) fn base_of(full: &Active) -> BaseOf {
+    let SnapshotVersion { epoch, version } = full.version;
+    let base = Base { version, manifest: sha256(&full.manifest) };
+    BaseOf { base, epoch, inner: codec::decode(codec::Kind::InnerManifest, &full.inner).unwrap() }
+}
+
+/// Somebody loads a package, now.
+pub(crate) fn occasion(clock: &FixedClock) -> Occasion<'_> {
+    Occasion {
+        clock,
+        now: NOW,
+        by: "407",
+        source: "list.fcsnap",
+        bytes: 1_000,
+        replaces: Replaces::Older,
     }
 }
 
