@@ -10,6 +10,7 @@
 mod card;
 mod check;
 mod demo;
+mod device;
 mod files;
 mod install;
 mod keys;
@@ -18,6 +19,7 @@ mod progress;
 mod qr;
 mod queue;
 mod snapshot;
+mod store;
 mod time;
 mod unlock;
 
@@ -59,6 +61,12 @@ enum Command {
     /// List the records that wait on a device, or verify their chain
     #[command(subcommand)]
     Queue(queue::Command),
+    /// Verify what is installed on a device, row by row
+    #[command(subcommand)]
+    Store(store::Command),
+    /// Show a device's keys, prove what it has installed, or check such a proof
+    #[command(subcommand)]
+    Device(device::Command),
 }
 
 /// Runs the command that the program's arguments name, and returns its status: 1 for an error, 2
@@ -96,6 +104,8 @@ impl Cli {
             Command::Snapshot(command) => snapshot::run(&command, &*clock, out),
             Command::Install(options) => install::run(&options, clock, out),
             Command::Queue(command) => queue::run(&command, clock, out),
+            Command::Store(command) => store::run(&command, clock, out),
+            Command::Device(command) => device::run(&command, clock, out),
         }?;
         Ok(ExitCode::SUCCESS)
     }
@@ -167,8 +177,15 @@ mod tests {
         }
         let mut found = Vec::new();
         pins(&Cli::command(), &mut found);
-        let expected =
-            ["install: pin-file", "check: pin-file", "list: pin-file", "verify: pin-file"];
+        let expected = [
+            "install: pin-file",
+            "check: pin-file",
+            "list: pin-file",
+            "verify: pin-file",
+            "verify: pin-file",
+            "show: pin-file",
+            "proof: pin-file",
+        ];
         assert_eq!(found, expected);
     }
 
