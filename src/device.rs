@@ -303,7 +303,7 @@ impl Device {
             enrolment,
             writer,
             faults_logged: 0,
-            lost_logged: 0,
+            lost_logged: Vec::new(),
         };
         if session.queue_opened != Opened::Whole {
             session.log(Event::QueueRestarted, 0)?;
@@ -365,7 +365,7 @@ impl Device {
         // From here on the new snapshot is the one that answers, whatever else fails.
         session.lookup = Lookup::open(&self.places.store(), &session.state)?;
         session.faults_logged = session.lookup.faults().len();
-        session.lost_logged = session.lookup.lost_changes().len();
+        session.lost_logged = session.lookup.lost_changes();
         session.log(Event::Install, u32::from(dataset.number()))?;
         let floor = state_floor(&session.state)?;
         self.vault.raise_floor(&mut session.unlocked, floor, &*self.key)?;
@@ -403,8 +403,8 @@ pub struct Session {
     writer: Writer,
     /// As many faults of the look-up are in the log.
     faults_logged: usize,
-    /// As many lists that lost their changes are in the log.
-    lost_logged: usize,
+    /// Lists that lost their changes, as far as it is in the log.
+    lost_logged: Vec<Dataset>,
 }
 
 impl Session {
@@ -633,10 +633,10 @@ impl Session {
         }
         self.faults_logged = faults.len();
         let lost = self.lookup.lost_changes();
-        for dataset in lost.iter().skip(self.lost_logged) {
+        for dataset in lost.iter().filter(|it| !self.lost_logged.contains(it)).collect::<Vec<_>>() {
             self.log(Event::ListDamaged, LOST_CHANGES + u32::from(dataset.number()))?;
         }
-        self.lost_logged = lost.len();
+        self.lost_logged = lost;
         Ok(())
     }
 

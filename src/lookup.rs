@@ -129,6 +129,18 @@ impl<T> Installed<T> {
         })
     }
 
+    /// Counts the changes as lost; false where there are none, or none any more.
+    fn lose_changes(&mut self) -> bool {
+        match &mut self.overlay {
+            Some(overlay) if !overlay.is_lost => {
+                tracing::warn!("the changes to an installed snapshot are damaged");
+                overlay.is_lost = true;
+                true
+            }
+            _ => false,
+        }
+    }
+
     /// Whether changes are installed and cannot be read.
     pub fn lacks_changes(&self) -> bool {
         self.overlay.as_ref().is_some_and(|overlay| overlay.is_lost)
@@ -321,7 +333,11 @@ impl Lookup {
         if is_name_search(document) && !use_one(state, Limited::NameSearch, boot)? {
             return Err(LookupError::NoSearchLeft);
         }
-        let notices = match self.ask_notices(document) {
+        let mut notices = self.ask_notices(document);
+        if notices.as_ref().is_err_and(StoreError::is_damage) && self.lose_notice_changes() {
+            notices = self.ask_notices(document);
+        }
+        let notices = match notices {
             Err(error) if error.is_damage() => {
                 tracing::warn!(%error, "the notices are damaged");
                 self.notices = None;
@@ -333,13 +349,33 @@ impl Lookup {
         // What goes wrong from here on must not hide what the notices said.
         let register = self.ask_register(document, boot, state).unwrap_or_else(|error| {
             tracing::warn!(%error, "the register gave no answer");
-            if error.is_damage() {
+            if error.is_damage() && !self.lose_register_changes() {
                 self.register = None;
                 self.faults.push(Dataset::Register);
             }
             RegisterAnswer::NoAnswer(NoAnswer::Fault)
         });
         Ok(Answers { notices, register, list: self.list_state(time) })
+    }
+
+    /// Goes on without the changes to the notices, where there are any: if the full list answers
+    /// then, it is they that are damaged.
+    fn lose_notice_changes(&mut self) -> bool {
+        let Some(installed) = &mut self.notices else { return false };
+        let is_lost = installed.lose_changes();
+        if is_lost {
+            installed.rows.lay_bare();
+        }
+        is_lost
+    }
+
+    /// The same for the register, whose changes are as good as it without them.
+    fn lose_register_changes(&mut self) -> bool {
+        let Some(installed) = &mut self.register else { return false };
+        let Installed { rows: (register, _), .. } = installed;
+        // Only the changes are to blame if the list below can be read.
+        register.lay_bare();
+        register.is_readable() && installed.lose_changes()
     }
 
     fn ask_notices(&self, document: &Document) -> Result<NoticeAnswer, StoreError> {

@@ -196,7 +196,7 @@ impl Place {
         let (mut device, mut session) = self.enrol(&keys, &pin.pin, seal_secret, clock)?;
         for source in [Source::Notices, Source::Register] {
             write!(out, "device     {}: ", self.device().display())?;
-            install::install(&mut device, &mut session, &self.package(source), out)?;
+            install::install(&mut device, &mut session, &self.package(source), "", out)?;
         }
 
         self.write_cards(&self.cards(), &world.cards(), &spinner)?;

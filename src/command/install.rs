@@ -11,13 +11,17 @@ use sync_format::v1::package::Dataset;
 use super::progress;
 use super::unlock::DeviceOptions;
 use crate::clock::Clock;
-use crate::device::{Device, Session};
+use crate::device::{Device, InstallOptions, Session};
+use crate::lookup::Overlay;
 use crate::store::install::Proceed;
 
 #[derive(Args)]
 pub(super) struct Options {
     #[command(flatten)]
     device: DeviceOptions,
+    /// Service number of who loads them, for the history: digits, at most twelve
+    #[arg(long, value_name = "NUMBER", default_value = "")]
+    by: String,
     /// Packages, installed in this order; the first that is refused ends it
     #[arg(value_name = "PACKAGE", required = true)]
     packages: Vec<PathBuf>,
@@ -32,7 +36,7 @@ pub(super) fn run(
     let installed = options
         .packages
         .iter()
-        .try_for_each(|package| install(&mut device, &mut session, package, out));
+        .try_for_each(|package| install(&mut device, &mut session, package, &options.by, out));
     session.log_lock()?;
     installed
 }
@@ -42,25 +46,35 @@ pub(super) fn install(
     device: &mut Device,
     session: &mut Session,
     package: &Path,
+    by: &str,
     out: &mut dyn Write,
 ) -> anyhow::Result<()> {
     let bar = progress::bar(0, "installing", "rows");
+    let options = InstallOptions { by: by.to_owned() };
     let dataset = device
-        .install(session, package, |progress| {
+        .install_with(session, package, &options, |progress| {
             bar.set_length(progress.of_rows);
             bar.set_position(progress.rows);
             Proceed::Continue
         })
         .with_context(|| package.display().to_string())?;
     bar.finish_and_clear();
-    let answers = match dataset {
+    let lookup = session.lookup();
+    let (answers, overlay) = match dataset {
         Dataset::Notices => {
-            session.lookup().notices().map(|notices| (&notices.manifest, &notices.inner))
+            let notices = lookup.notices();
+            let answers = notices.map(|notices| (&notices.manifest, &notices.inner));
+            (answers, notices.and_then(|notices| notices.overlay.as_ref()))
         }
-        _ => session.lookup().register(),
+        _ => (lookup.register(), lookup.register_overlay()),
     };
     let (manifest, inner) = answers.context("what was installed does not answer")?;
     let rows = super::counted(inner.rows, "row");
-    writeln!(out, "installed {dataset} {}: {rows}", manifest.version)?;
+    write!(out, "installed {dataset} {}: {rows}", manifest.version)?;
+    if let Some(Overlay { inner, .. }) = overlay {
+        let changes = inner.rows + inner.withdrawn.len() as u64;
+        write!(out, ", {} over them", super::counted(changes, "change"))?;
+    }
+    writeln!(out)?;
     Ok(())
 }

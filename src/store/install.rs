@@ -743,15 +743,15 @@ mod testing {
 #[cfg(test)]
 mod tests {
     use sync_format::v1::notice::{Notice, NumberKind};
-    use sync_format::v1::register::RegisterRow;
+    use sync_format::v1::register::{RegisterRow, Status};
 
     use super::*;
     use crate::clock::FixedClock;
     use crate::keys::SecretKey;
-    use crate::matching::testing::{HIS_NUMBER, birth, named, number, wanted};
+    use crate::matching::testing::{HIS_NUMBER, birth, day, named, number, wanted};
     use crate::snapshot::Trust;
     use crate::snapshot::testing::{
-        Draft, NOW, citizen_row, notices_package, open, register_package, version,
+        Draft, NOW, citizen_row, notices_package, open, register_package, tag_key, version,
     };
     use crate::store::testing::{
         Store, base_of, dump, key, notices_delta, notices_in_chunks, occasion, register_delta,
@@ -864,6 +864,63 @@ mod tests {
             names.collect::<Result<_, _>>().unwrap()
         };
         assert_eq!(columns, ["number", "tags"]);
+    }
+
+    #[test]
+    fn no_page_of_an_unlocked_devices_register_holds_a_name_or_a_date() {
+        let families = ["NGUYEN", "TRAN", "LE", "PHAM", "HOANG", "PHAN", "VU", "DANG"];
+        let people: Vec<(u64, String, (u16, u8, u8))> = (0..400_u64)
+            .map(|at| {
+                let family = families[at as usize % families.len()];
+                let name = format!("{family} THI VIEN MAU {}", "XYZ".repeat(1 + at as usize % 5));
+                let birth = (1950 + (at % 50) as u16, 1 + (at % 12) as u8, 1 + (at % 28) as u8);
+                (48_000_000_000 + at * 7, name, birth)
+            })
+            .collect();
+        let rows: Vec<RegisterRow> = people
+            .iter()
+            .map(|(number, name, born)| {
+                let issued = day("2022-05-10");
+                let born = Some(birth(*born));
+                tag_key().seal_row(*number, Some(name), born, Some(issued), Status::Valid)
+            })
+            .collect();
+        let mut store = Store::new();
+        let full = store.install(&register_package(1, &rows)).unwrap();
+        let changes = store.install(&register_delta(&full, 2, &rows[..100])).unwrap();
+
+        // Every page of both, and of the state, as whoever holds the keys can write them out.
+        let mut pages = Vec::new();
+        for (file, key, kind) in [
+            (store.path().join(&full.file), &full.key, Kind::Register),
+            (store.path().join(&changes.file), &changes.key, Kind::RegisterOverlay),
+            (store.folder.path().join("state.db"), &key(), Kind::State),
+        ] {
+            let plain = store.folder.path().join("plain.db");
+            std::fs::write(&plain, b"").unwrap();
+            let connection = crate::store::open(&file, key, kind, Access::ReadWrite).unwrap();
+            connection
+                .execute("ATTACH DATABASE ? AS plain KEY ''", [plain.to_str().unwrap()])
+                .unwrap();
+            connection.query_row("SELECT sqlcipher_export('plain')", [], |_| Ok(())).unwrap();
+            connection.execute_batch("DETACH DATABASE plain").unwrap();
+            let bytes = std::fs::read(&plain).unwrap();
+            assert_eq!(&bytes[..15], b"SQLite format 3", "{kind:?} is in the clear now");
+            pages.extend(bytes);
+            std::fs::remove_file(plain).unwrap();
+        }
+        assert!(pages.len() > 20_000);
+        let holds = |text: &str| pages.windows(text.len()).any(|at| at == text.as_bytes());
+        assert!(holds("CREATE TABLE register"), "what is there is found");
+        for text in families.into_iter().filter(|family| family.len() > 3) {
+            assert!(!holds(text), "{text}");
+        }
+        for text in ["THI VIEN", "VIEN MAU", "XYZ", "1950-", "2022-05-10", "20220510", "19500101"] {
+            assert!(!holds(text), "{text}");
+        }
+        for (_, name, _) in people.iter().step_by(37) {
+            assert!(!holds(name) && !holds(&name.to_lowercase()));
+        }
     }
 
     #[test]

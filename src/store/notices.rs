@@ -47,11 +47,11 @@ struct Statements {
 
 // By name two seeks in the primary key: an OR would read every row of a common name.
 const OF_LIST: Statements = Statements {
-    by_number: "SELECT notice FROM notice_number WHERE number = ?1",
-    by_name: "SELECT notice FROM notice_name WHERE name = ?1 AND birth BETWEEN ?2 AND ?3
-        UNION ALL SELECT notice FROM notice_name WHERE name = ?1 AND birth = ?4",
-    body: "SELECT body FROM notice WHERE id = ?1",
-    count: "SELECT count(*) FROM notice",
+    by_number: "SELECT notice FROM main.notice_number WHERE number = ?1",
+    by_name: "SELECT notice FROM main.notice_name WHERE name = ?1 AND birth BETWEEN ?2 AND ?3
+        UNION ALL SELECT notice FROM main.notice_name WHERE name = ?1 AND birth = ?4",
+    body: "SELECT body FROM main.notice WHERE id = ?1",
+    count: "SELECT count(*) FROM main.notice",
 };
 
 const OF_BOTH: Statements = Statements {
@@ -89,6 +89,11 @@ impl Notices {
         super::attach_overlay(&self.connection, path, key, Kind::NoticesOverlay)?;
         self.statements = &OF_BOTH;
         Ok(())
+    }
+
+    /// Asks the full list alone from now on.
+    pub fn lay_bare(&mut self) {
+        self.statements = &OF_LIST;
     }
 
     /// Passes over these notices from now on.

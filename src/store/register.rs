@@ -19,7 +19,7 @@ pub struct Register {
     find: &'static str,
 }
 
-const IN_LIST: &str = "SELECT tags FROM register WHERE number = ?1";
+const IN_LIST: &str = "SELECT tags FROM main.register WHERE number = ?1";
 
 /// SQLite answers the parts of a UNION ALL in their order and stops at the limit, so that a number
 /// with a change costs one search, and one without two.
@@ -44,6 +44,16 @@ impl Register {
         super::attach_overlay(&self.connection, path, key, Kind::RegisterOverlay)?;
         self.find = IN_BOTH;
         Ok(())
+    }
+
+    /// Asks the full list alone from now on.
+    pub fn lay_bare(&mut self) {
+        self.find = IN_LIST;
+    }
+
+    /// Whether every page of the full list can be read.
+    pub fn is_readable(&self) -> bool {
+        self.count().is_ok()
     }
 
     /// Returns the row of `number`, or `None` where the register does not hold it.

@@ -117,7 +117,11 @@ pub fn verify(
     for (part, rows, inner) in &opened {
         let mut index = (0, 0);
         for (number, chunk) in inner.chunks.iter().enumerate() {
-            let (is_whole, entries) = rows.verify(chunk)?;
+            // A page that cannot be read is a part that is not what was signed.
+            let (is_whole, entries) = match rows.verify(chunk) {
+                Err(error) if error.is_damage() => (false, (0, 0)),
+                verified => verified?,
+            };
             if !is_whole {
                 return Err(StoreFault::Chunk { part: *part, chunk: number });
             }
@@ -128,7 +132,11 @@ pub fn verify(
                 return Err(StoreFault::Stopped);
             }
         }
-        if !rows.hold_no_more(inner, *part, index)? {
+        let is_all = match rows.hold_no_more(inner, *part, index) {
+            Err(error) if error.is_damage() => false,
+            verified => verified?,
+        };
+        if !is_all {
             return Err(StoreFault::Count { part: *part });
         }
         match part {
@@ -176,11 +184,7 @@ impl Rows {
                 Ok((raw.is_ok_and(|raw| sha256(&raw) == chunk.raw_hash), (0, 0)))
             }
             Rows::Notices(notices) => {
-                // A body that does not decode is a row that was changed.
-                let rows = match notices.rows(chunk.first, chunk.last, most) {
-                    Err(StoreError::DamagedRow(_)) => return Ok((false, (0, 0))),
-                    rows => rows?,
-                };
+                let rows = notices.rows(chunk.first, chunk.last, most)?;
                 let is_signed =
                     encode_notices(&rows).is_ok_and(|raw| sha256(&raw) == chunk.raw_hash);
                 let is_whole = is_signed && notices.is_indexed(&rows)?;
@@ -210,5 +214,131 @@ impl Rows {
                 Ok(replaced && notices.count()? == inner.rows && notices.index_sizes()? == index)
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use sync_format::v1::notice::Notice;
+    use sync_format::v1::register::RegisterRow;
+
+    use super::*;
+    use crate::matching::testing::wanted;
+    use crate::snapshot::testing::{notices_package, register_package};
+    use crate::store::testing::{Store, notices_delta, register_delta};
+    use crate::store::{Access, Kind, open};
+
+    fn found(store: &Store, dataset: Dataset) -> Result<VerifiedStore, StoreFault> {
+        verify(&store.state, &store.path(), dataset, |_| Proceed::Continue)
+    }
+
+    /// Changes the database of a part as whoever has its key can.
+    fn change(store: &Store, dataset: Dataset, part: Part, kind: Kind, sql: &str) {
+        let active = store.state.part(dataset, part).unwrap().unwrap();
+        let path = store.path().join(active.file);
+        let connection = open(&path, &active.key, kind, Access::ReadWrite).unwrap();
+        connection.execute_batch(sql).unwrap();
+    }
+
+    fn a_register() -> Store {
+        let mut store = Store::new();
+        let row = |number: u64| RegisterRow { number: 48_000_000_000 + number, tags: 7 };
+        let rows: Vec<RegisterRow> = (0..1_000).map(|at| row(at * 3)).collect();
+        let full = store.install(&register_package(1, &rows)).unwrap();
+        store.install(&register_delta(&full, 2, &[row(1), row(3)])).unwrap();
+        store
+    }
+
+    fn some_notices() -> Store {
+        let mut store = Store::new();
+        let rows: Vec<Notice> = (1..=50).map(|id| Notice { id, ..wanted() }).collect();
+        let full = store.install(&notices_package(1, &rows)).unwrap();
+        store.install(&notices_delta(&full, 2, &rows[..2], &[9])).unwrap();
+        store
+    }
+
+    #[test]
+    fn what_was_signed_is_verified_as_often_as_one_likes() {
+        for _ in 0..2 {
+            let expected = VerifiedStore { base_rows: 1_000, overlay_rows: 2, chunks: 2 };
+            assert_eq!(found(&a_register(), Dataset::Register).unwrap(), expected);
+            let expected = VerifiedStore { base_rows: 50, overlay_rows: 2, chunks: 2 };
+            assert_eq!(found(&some_notices(), Dataset::Notices).unwrap(), expected);
+        }
+    }
+
+    #[test]
+    fn every_row_that_is_changed_added_or_taken_away_is_found() {
+        let first = |part| Err(Some((part, Some(0))));
+        let count = |part| Err(Some((part, None)));
+        for (part, sql, expected) in [
+            (
+                Part::Full,
+                "UPDATE register SET tags = 8 WHERE number = 48000000300",
+                first(Part::Full),
+            ),
+            (Part::Full, "DELETE FROM register WHERE number = 48000000300", first(Part::Full)),
+            (Part::Full, "INSERT INTO register VALUES (48000000001, 7)", first(Part::Full)),
+            (Part::Full, "INSERT INTO register VALUES (1, 7)", count(Part::Full)),
+            (Part::Overlay, "UPDATE register SET tags = 8", first(Part::Overlay)),
+            (Part::Overlay, "INSERT INTO register VALUES (48000999999, 1)", count(Part::Overlay)),
+        ] {
+            let store = a_register();
+            let kind = if part == Part::Full { Kind::Register } else { Kind::RegisterOverlay };
+            change(&store, Dataset::Register, part, kind, sql);
+            assert_eq!(told(found(&store, Dataset::Register)), expected, "{sql}");
+        }
+        for (part, sql, expected) in [
+            (
+                Part::Full,
+                "UPDATE notice SET body = (SELECT body FROM notice WHERE id = 4)",
+                first(Part::Full),
+            ),
+            (Part::Full, "UPDATE notice SET body = x'00' WHERE id = 4", first(Part::Full)),
+            (Part::Full, "DELETE FROM notice WHERE id = 50", first(Part::Full)),
+            (Part::Full, "DELETE FROM notice_number WHERE notice = 4", first(Part::Full)),
+            (
+                Part::Full,
+                "UPDATE notice_name SET birth = 19700101 WHERE notice = 4",
+                first(Part::Full),
+            ),
+            (Part::Full, "INSERT INTO notice_number VALUES ('001099000001', 4)", count(Part::Full)),
+            (
+                Part::Full,
+                "INSERT INTO notice_name VALUES ('LE VAN A', 19700101, 4)",
+                count(Part::Full),
+            ),
+            (Part::Overlay, "DELETE FROM replaced WHERE id = 9", count(Part::Overlay)),
+            (Part::Overlay, "INSERT INTO replaced VALUES (10)", count(Part::Overlay)),
+        ] {
+            let store = some_notices();
+            let kind = if part == Part::Full { Kind::Notices } else { Kind::NoticesOverlay };
+            change(&store, Dataset::Notices, part, kind, sql);
+            assert_eq!(told(found(&store, Dataset::Notices)), expected, "{sql}");
+        }
+    }
+
+    /// The part that differs, and the chunk where one does.
+    type Told = Result<(), Option<(Part, Option<usize>)>>;
+
+    fn told(found: Result<VerifiedStore, StoreFault>) -> Told {
+        match found {
+            Ok(_) => Ok(()),
+            Err(StoreFault::Chunk { part, chunk }) => Err(Some((part, Some(chunk)))),
+            Err(StoreFault::Count { part }) => Err(Some((part, None))),
+            Err(_) => Err(None),
+        }
+    }
+
+    #[test]
+    fn a_page_that_cannot_be_read_is_found_and_says_which_part() {
+        let store = a_register();
+        let active = store.state.active(Dataset::Register).unwrap().unwrap();
+        let path = store.path().join(active.file);
+        let mut bytes = std::fs::read(&path).unwrap();
+        let last = bytes.len() - 100;
+        bytes[last] ^= 1;
+        std::fs::write(&path, bytes).unwrap();
+        assert_eq!(told(found(&store, Dataset::Register)), Err(Some((Part::Full, Some(0)))));
     }
 }
