@@ -8,6 +8,9 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 
+use fieldcheck::keys::{DeviceKey as _, SimulatedDeviceKey};
+use fieldcheck::snapshot::units::DEVICE_COLUMNS;
+use sync_format::v1::package::seal::SealSecret;
 use tempfile::TempDir;
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_fieldcheckctl");
@@ -68,6 +71,7 @@ fn held() -> &'static Held {
     HELD.get_or_init(|| {
         let document = fs::read_to_string("assets/ceremony.md").unwrap();
         let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("devices.csv"), devices()).unwrap();
         let run = |step: Step| {
             let said = run(&step.command, folder.path());
             (step, said)
@@ -75,6 +79,20 @@ fn held() -> &'static Held {
         let said = steps(&document).into_iter().map(run).collect();
         Held { folder, said }
     })
+}
+
+/// Three devices, as enrolment writes them down.
+fn devices() -> String {
+    let mut text = DEVICE_COLUMNS.join(",") + "\n";
+    for number in [6, 7, 8] {
+        let hex =
+            |bytes: &[u8]| -> String { bytes.iter().map(|byte| format!("{byte:02x}")).collect() };
+        let id = hex(&[number; 16]);
+        let seal_key = hex(&SealSecret::new([number; 32]).public().to_bytes());
+        let sign_key = hex(&SimulatedDeviceKey::numbered(number.into()).public_key());
+        text += &format!("{id},1,{seal_key},{sign_key},\n");
+    }
+    text
 }
 
 /// A command of the document and what it must say.
