@@ -190,6 +190,23 @@ mod tests {
     }
 
     #[test]
+    fn a_passphrase_comes_from_a_file_and_no_other_way() {
+        fn arguments(command: &clap::Command, found: &mut Vec<String>) {
+            found.extend(command.get_arguments().filter_map(|argument| {
+                let help = argument.get_help().map(ToString::to_string).unwrap_or_default();
+                let about = argument.get_id().as_str().contains("passphrase");
+                (about || help.contains("passphrase"))
+                    .then(|| argument.get_long().unwrap_or("positional").to_owned())
+            }));
+            command.get_subcommands().for_each(|command| arguments(command, found));
+        }
+        let mut found = Vec::new();
+        arguments(&Cli::command(), &mut found);
+        assert!(found.len() >= 2, "{found:?}");
+        assert!(found.iter().all(|argument| argument == "passphrase-file"), "{found:?}");
+    }
+
+    #[test]
     fn a_cause_that_was_said_is_not_said_again() {
         let cause = io::Error::new(io::ErrorKind::NotFound, "no such file");
         let error = anyhow::Error::new(cause).context("it was no such file").context("a.csv");

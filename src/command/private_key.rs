@@ -3,7 +3,9 @@
 //! At a terminal the passphrase is asked for and not shown while it is typed, and a new one twice:
 //! a key whose passphrase was mistyped once is lost.
 
+use std::fs::File;
 use std::io::{self, IsTerminal as _, Read as _, Write as _};
+use std::os::fd::AsFd as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
@@ -58,7 +60,7 @@ impl PassphraseOptions {
                 .with_context(|| self.passphrase_file.display().to_string());
         }
         let quiet = Quiet::begin(prompt)?;
-        let passphrase = Passphrase::from_reader(io::stdin().lock()).context("standard input");
+        let passphrase = Passphrase::from_reader(standard_input()?).context("standard input");
         drop(quiet);
         passphrase
     }
@@ -105,14 +107,28 @@ pub(super) fn read_public(path: &Path) -> anyhow::Result<PublicKey> {
 }
 
 /// Asks on standard error, and says whether the line that comes back is `yes`.
+#[expect(clippy::unbuffered_bytes, reason = "what follows the line belongs to the next reader")]
 pub(super) fn confirm(question: &str) -> anyhow::Result<bool> {
     eprint!("{question} Type yes: ");
     io::stderr().flush()?;
-    let mut line = String::new();
-    // A line of a person is short; what is longer is no answer.
-    let mut stdin = io::stdin().lock().take(16);
-    io::BufRead::read_line(&mut stdin, &mut line)?;
-    Ok(line.trim_end() == "yes")
+    let mut line = Vec::new();
+    for byte in standard_input()?.bytes() {
+        match byte? {
+            b'\n' => break,
+            byte => line.push(byte),
+        }
+        // The line of a person is short; what is longer is no answer.
+        if line.len() > 16 {
+            return Ok(false);
+        }
+    }
+    Ok(line.trim_ascii_end() == b"yes")
+}
+
+/// Standard input without the buffer that the standard library puts before it: that one is never
+/// wiped, and keeps what was typed until the program ends.
+fn standard_input() -> io::Result<File> {
+    Ok(io::stdin().as_fd().try_clone_to_owned()?.into())
 }
 
 /// `NAME.key` has its public half in `NAME.pub`; any other name gets `.pub` behind it.
