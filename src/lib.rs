@@ -31,6 +31,8 @@ pub mod invented;
 
 pub mod platform;
 
+pub mod carried;
+
 pub mod device;
 
 pub mod worker;
