@@ -14,10 +14,13 @@ mod device;
 mod files;
 mod install;
 mod keys;
+mod mirror;
 mod private_key;
 mod progress;
 mod qr;
 mod queue;
+mod release;
+mod root;
 mod snapshot;
 mod store;
 mod time;
@@ -58,6 +61,14 @@ enum Command {
     Check(check::Options),
     /// Show what the QR codes of pictures hold
     Qr(qr::Options),
+    /// Copy what a unit needs from a repository onto a stick
+    ///
+    /// What is there already is kept; what broke off goes on where it was. Packages that newer ones
+    /// replace are removed when the newer ones are whole.
+    Mirror(mirror::Options),
+    /// Sign application updates, of which devices are told
+    #[command(subcommand)]
+    Release(release::Command),
     /// List the records that wait on a device, or verify their chain
     #[command(subcommand)]
     Queue(queue::Command),
@@ -103,6 +114,8 @@ impl Cli {
             Command::Keys(command) => keys::run(&command, &*clock, out),
             Command::Snapshot(command) => snapshot::run(&command, &*clock, out),
             Command::Install(options) => install::run(&options, clock, out),
+            Command::Mirror(options) => mirror::run(&options, &*clock, out),
+            Command::Release(command) => release::run(&command, &*clock, out),
             Command::Queue(command) => queue::run(&command, clock, out),
             Command::Store(command) => store::run(&command, clock, out),
             Command::Device(command) => device::run(&command, clock, out),

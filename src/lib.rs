@@ -41,6 +41,9 @@ pub mod worker;
 pub mod view;
 
 #[cfg(feature = "cli")]
+pub mod repository;
+
+#[cfg(feature = "cli")]
 pub mod command;
 
 #[cfg(feature = "window")]

@@ -25,6 +25,7 @@ pub mod ceremony;
 pub mod keyfile;
 pub mod keyring;
 pub mod line;
+pub mod release;
 pub mod source;
 #[cfg(test)]
 pub(crate) mod testing;

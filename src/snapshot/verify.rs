@@ -211,7 +211,8 @@ fn weak_key(root: &Root) -> Option<&'static str> {
     Some(role.role.code())
 }
 
-fn verify_manifest(bytes: &[u8], root: &Root) -> Result<(Manifest, Vec<u8>), Refusal> {
+/// Says whether a manifest is signed as this root demands; nothing yet of version, time or contents.
+pub(crate) fn verify_manifest(bytes: &[u8], root: &Root) -> Result<(Manifest, Vec<u8>), Refusal> {
     let signed: SignedManifest =
         codec::decode(Kind::SignedManifest, bytes).map_err(undecodable("signed manifest"))?;
     // Decoding what is not verified yet is safe (limits, no side effects) and needed: the dataset

@@ -153,6 +153,7 @@ const BELONGS: &[(&[&str], &[&str])] = &[
     (&["argon2"], &["keys"]),
     (&["slint", "fieldcheck_ui"], &["platform", "worker", "view", "command", "app"]),
     (&["clap", "indicatif", "anyhow"], &["command"]),
+    (&["object_store", "reqwest", "rustls", "tokio"], &["repository"]),
     // The codec and the bounded decompression stand in `sync-format`, and there alone.
     (&["bincode", "zstd"], &[]),
 ];
