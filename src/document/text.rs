@@ -14,7 +14,7 @@ pub(super) fn clean(text: &str) -> String {
 
 /// Tells characters that take no room: they hide differences, and the bidirectional ones among them
 /// let a printed code show the officer other text than it holds.
-fn is_invisible(c: char) -> bool {
+pub(super) fn is_invisible(c: char) -> bool {
     (c.is_control() && !c.is_whitespace())
         || matches!(c,
             '\u{AD}'

@@ -95,7 +95,11 @@ pub struct UnknownStatus {
 }
 
 /// The key of a dataset's tags, fresh for every full list. Wiped from memory when dropped.
-pub struct TagKey(Zeroizing<[u8; 32]>);
+pub struct TagKey {
+    key: Zeroizing<[u8; 32]>,
+    /// What every tag begins with: preparing it anew would cost a row a fifth of its time.
+    prepared: Hmac<Sha256>,
+}
 
 impl fmt::Debug for TagKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -106,12 +110,13 @@ impl fmt::Debug for TagKey {
 impl TagKey {
     /// Takes over the key.
     pub fn new(key: [u8; 32]) -> TagKey {
-        TagKey(Zeroizing::new(key))
+        let mac = Hmac::<Sha256>::new_from_slice(&key).expect("HMAC takes keys of any length");
+        TagKey { key: Zeroizing::new(key), prepared: mac.chain_update(b"fieldcheck-tag-v1\0") }
     }
 
     /// Returns the bytes, for the inner manifest and for the store that keeps them.
     pub fn expose(&self) -> &[u8; 32] {
-        &self.0
+        &self.key
     }
 
     /// Returns the row of a person.
@@ -173,9 +178,7 @@ impl TagKey {
     /// Returns the beginning that all tags of a row have in common. The number in it makes equal
     /// names of two rows unlike each other.
     fn mac(&self, number: u64) -> Hmac<Sha256> {
-        let mac =
-            Hmac::<Sha256>::new_from_slice(&self.0[..]).expect("HMAC takes keys of any length");
-        mac.chain_update(b"fieldcheck-tag-v1\0").chain_update(number.to_le_bytes())
+        self.prepared.clone().chain_update(number.to_le_bytes())
     }
 }
 
@@ -219,7 +222,7 @@ impl Field {
     }
 
     fn date_tag(self, mac: &Hmac<Sha256>, date: Date) -> u32 {
-        self.tag(mac, date.to_string().as_bytes())
+        self.tag(mac, &iso(date))
     }
 
     fn compare(self, row: RegisterRow, asked: u32) -> Agreement {
@@ -229,6 +232,24 @@ impl Field {
             _ => Agreement::Differs,
         }
     }
+}
+
+/// Returns the date as its `Display` writes it, without the formatting: this is done twice a row.
+fn iso(date: Date) -> [u8; 10] {
+    let digit = |value: u16, place: u16| b'0' + (value / place % 10) as u8;
+    let (year, month, day) = (date.year(), u16::from(date.month()), u16::from(date.day()));
+    [
+        digit(year, 1_000),
+        digit(year, 100),
+        digit(year, 10),
+        digit(year, 1),
+        b'-',
+        digit(month, 10),
+        digit(month, 1),
+        b'-',
+        digit(day, 10),
+        digit(day, 1),
+    ]
 }
 
 /// Returns the mask of a row's status. A mask and not a tag, since a status must read back.
@@ -374,6 +395,13 @@ mod tests {
             Status::Valid,
         );
         assert_eq!(row.tags, 3_033 | 21 << 12 | 92 << 17 | 4 << 24);
+    }
+
+    #[test]
+    fn a_date_goes_into_its_tag_as_it_is_written() {
+        for text in ["0001-01-01", "1988-03-02", "2022-12-31", "9999-10-20"] {
+            assert_eq!(iso(day(text)), *text.as_bytes());
+        }
     }
 
     #[test]
