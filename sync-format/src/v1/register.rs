@@ -12,14 +12,15 @@
 use std::fmt;
 
 use bincode::{Decode, Encode};
-use hmac::{Hmac, KeyInit, Mac};
-use sha2::Sha256;
 use zeroize::Zeroizing;
 
 use super::columns::{ChunkError, differences, next_key};
 use super::date::{Date, PartialDate};
 use crate::codec::{self, Kind};
 use crate::limits;
+use mac::Mac;
+
+mod mac;
 
 numbered! {
     /// What the register says about the document of a number.
@@ -97,8 +98,7 @@ pub struct UnknownStatus {
 /// The key of a dataset's tags, fresh for every full list. Wiped from memory when dropped.
 pub struct TagKey {
     key: Zeroizing<[u8; 32]>,
-    /// What every tag begins with: preparing it anew would cost a row a fifth of its time.
-    prepared: Hmac<Sha256>,
+    mac: Mac,
 }
 
 impl fmt::Debug for TagKey {
@@ -110,8 +110,7 @@ impl fmt::Debug for TagKey {
 impl TagKey {
     /// Takes over the key.
     pub fn new(key: [u8; 32]) -> TagKey {
-        let mac = Hmac::<Sha256>::new_from_slice(&key).expect("HMAC takes keys of any length");
-        TagKey { key: Zeroizing::new(key), prepared: mac.chain_update(b"fieldcheck-tag-v1\0") }
+        TagKey { mac: Mac::new(&key), key: Zeroizing::new(key) }
     }
 
     /// Returns the bytes, for the inner manifest and for the store that keeps them.
@@ -175,10 +174,22 @@ impl TagKey {
         Status::from_number(found).ok_or(UnknownStatus { found })
     }
 
-    /// Returns the beginning that all tags of a row have in common. The number in it makes equal
-    /// names of two rows unlike each other.
-    fn mac(&self, number: u64) -> Hmac<Sha256> {
-        self.prepared.clone().chain_update(number.to_le_bytes())
+    /// Returns what all tags of a row have in common.
+    fn mac(&self, number: u64) -> RowMac<'_> {
+        RowMac { mac: &self.mac, number: number.to_le_bytes() }
+    }
+}
+
+/// The HMAC of a row's fields. The number in it makes equal names of two rows unlike each other.
+struct RowMac<'a> {
+    mac: &'a Mac,
+    number: [u8; 8],
+}
+
+impl RowMac<'_> {
+    /// Returns the first eight bytes of the HMAC. Reducing 64 bits to 12 leaves no bias to speak of.
+    fn first_word(&self, field: Field, value: &[u8]) -> u64 {
+        self.mac.first_word([b"fieldcheck-tag-v1\0", &self.number, &[field as u8], value])
     }
 }
 
@@ -212,16 +223,16 @@ impl Field {
     }
 
     /// Returns the tag of a value, never 0: 0 says "not known".
-    fn tag(self, mac: &Hmac<Sha256>, value: &[u8]) -> u32 {
+    fn tag(self, mac: &RowMac<'_>, value: &[u8]) -> u32 {
         let values = (1 << self.bits().1) - 1;
-        1 + (first_word(mac, self, value) % values) as u32
+        1 + (mac.first_word(self, value) % values) as u32
     }
 
-    fn text_tag(self, mac: &Hmac<Sha256>, text: &str) -> u32 {
+    fn text_tag(self, mac: &RowMac<'_>, text: &str) -> u32 {
         if text.is_empty() { 0 } else { self.tag(mac, text.as_bytes()) }
     }
 
-    fn date_tag(self, mac: &Hmac<Sha256>, date: Date) -> u32 {
+    fn date_tag(self, mac: &RowMac<'_>, date: Date) -> u32 {
         self.tag(mac, &iso(date))
     }
 
@@ -253,15 +264,8 @@ fn iso(date: Date) -> [u8; 10] {
 }
 
 /// Returns the mask of a row's status. A mask and not a tag, since a status must read back.
-fn status_pad(mac: &Hmac<Sha256>) -> u32 {
-    (first_word(mac, Field::Status, b"") & 7) as u32
-}
-
-/// Returns the first eight bytes of the HMAC. Reducing 64 bits to 12 leaves no bias to speak of.
-fn first_word(mac: &Hmac<Sha256>, field: Field, value: &[u8]) -> u64 {
-    let mac = mac.clone().chain_update([field as u8]).chain_update(value);
-    let bytes = mac.finalize().into_bytes();
-    u64::from_le_bytes(bytes[..8].try_into().expect("an HMAC-SHA-256 has 32 bytes"))
+fn status_pad(mac: &RowMac<'_>) -> u32 {
+    (mac.first_word(Field::Status, b"") & 7) as u32
 }
 
 /// Bytes of a difference of two numbers: both are below 10^12, which is less than 2^40.
