@@ -25,7 +25,7 @@ use crate::snapshot::source::{NOTICE_COLUMNS, REGISTER_COLUMNS};
 pub use card::{Card, Expected};
 use names::without_marks;
 pub use people::Person;
-use people::Population;
+use people::{Places, Population};
 use plan::Plan;
 use sync_format::v1::date::{Date, PartialDate};
 use sync_format::v1::notice::Notice;
@@ -88,8 +88,17 @@ impl World {
             seed,
             today,
             notices: if people == 0 { 0 } else { notices as u64 },
-            population: Population::new(seed, people as u64, today),
+            population: Population::new(seed, people as u64, Places::AsOnCards, today),
             plan: Plan::new(seed, today),
+        }
+    }
+
+    /// Makes a world without notices whose people are numbered by the thirty-four provinces of today
+    /// alone: what a register of the whole nation is measured with. The plan's people are as ever.
+    pub fn of_present_provinces(seed: u64, people: usize, today: Date) -> World {
+        World {
+            population: Population::new(seed, people as u64, Places::Present, today),
+            ..World::with_notices(seed, 0, 0, today)
         }
     }
 
@@ -221,20 +230,32 @@ impl World {
     ///
     /// What `out` refuses.
     pub fn write_register_csv(&self, out: impl Write) -> Result<(), csv::Error> {
-        let mut writer = csv::Writer::from_writer(out);
-        writer.write_record(REGISTER_COLUMNS)?;
-        for row in self.register() {
-            writer.write_record([
-                format!("{:012}", row.number),
-                row.name,
-                partial_date(row.birth),
-                row.issued.map(|date| date.to_string()).unwrap_or_default(),
-                row.status.to_string(),
-            ])?;
-        }
-        writer.flush()?;
-        Ok(())
+        write_register_csv(self.register(), out)
     }
+}
+
+/// Writes rows of a register as CSV with the columns [`REGISTER_COLUMNS`].
+///
+/// # Errors
+///
+/// What `out` refuses.
+pub fn write_register_csv(
+    rows: impl IntoIterator<Item = RegisterSource>,
+    out: impl Write,
+) -> Result<(), csv::Error> {
+    let mut writer = csv::Writer::from_writer(out);
+    writer.write_record(REGISTER_COLUMNS)?;
+    for row in rows {
+        writer.write_record([
+            format!("{:012}", row.number),
+            row.name,
+            partial_date(row.birth),
+            row.issued.map(|date| date.to_string()).unwrap_or_default(),
+            row.status.to_string(),
+        ])?;
+    }
+    writer.flush()?;
+    Ok(())
 }
 
 impl From<Person> for RegisterSource {

@@ -4,6 +4,8 @@
 //! inside each group, so that person `i` can be made alone and the people in order of their index
 //! are in order of their number: a million of them stream past without being held or sorted.
 
+use std::collections::BTreeMap;
+
 use super::card::{self, CardText};
 use super::names::Names;
 use super::random::{Random, Stream};
@@ -32,6 +34,14 @@ pub struct Province {
     weight: u32,
     /// First two digits of the old nine-digit numbers issued there.
     pub cmnd: u32,
+}
+
+impl Province {
+    /// Returns the province that gave its name to the present one, or for a new name its first part.
+    fn present(&self) -> &Province {
+        let parts = || PROVINCES.iter().filter(|part| part.now == self.now);
+        parts().find(|part| part.name == self.now).or(parts().next()).unwrap_or(self)
+    }
 }
 
 /// One invented person as the register knows them.
@@ -72,6 +82,17 @@ impl std::fmt::Debug for Person {
     }
 }
 
+/// What the numbers of a population begin with.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Places {
+    /// The sixty-three provinces before July 2025, whose codes numbers have, and the countries that
+    /// people were born in.
+    AsOnCards,
+    /// The thirty-four provinces since, each with the code of the one whose name it has: a register
+    /// that is cut by them.
+    Present,
+}
+
 /// Everybody, made on demand.
 pub struct Population {
     seed: u64,
@@ -107,10 +128,10 @@ impl Population {
     ///
     /// A systematic sample: group `k` gets the whole numbers between its summed shares before and
     /// after, from a random beginning, so that the shares hold even among a thousand people.
-    pub fn new(seed: u64, people: u64, today: Date) -> Population {
+    pub fn new(seed: u64, people: u64, places: Places, today: Date) -> Population {
         let mut weighted = Vec::new();
         let mut total: u128 = 0;
-        for (prefix, place_weight) in places() {
+        for (prefix, place_weight) in places.with_weights() {
             for digit in 0..4_u16 {
                 let sex = if digit % 2 == 0 { Sex::Male } else { Sex::Female };
                 let century = 1_900 + digit / 2 * 100;
@@ -326,7 +347,7 @@ pub fn province(prefix: u16) -> Option<&'static Province> {
 
 /// Returns every code that numbers of the world begin with, ascending.
 pub fn prefixes() -> impl Iterator<Item = u16> {
-    places().map(|(prefix, _)| prefix)
+    Places::AsOnCards.with_weights().into_iter().map(|(prefix, _)| prefix)
 }
 
 /// Returns an address that does not exist, in the form of its time: since July 2025 without a
@@ -362,11 +383,24 @@ pub fn expiry(born: Date, issued: Date) -> Option<Date> {
         .map(|age| born.add_years(age))
 }
 
-fn places() -> impl Iterator<Item = (u16, u32)> {
-    PROVINCES
-        .iter()
-        .map(|province| (province.prefix, province.weight))
-        .chain(ABROAD.iter().copied())
+impl Places {
+    /// Returns the codes, ascending, with the inhabitants in thousands.
+    fn with_weights(self) -> Vec<(u16, u32)> {
+        let provinces = PROVINCES.iter();
+        match self {
+            Places::AsOnCards => {
+                let provinces = provinces.map(|province| (province.prefix, province.weight));
+                provinces.chain(ABROAD.iter().copied()).collect()
+            }
+            Places::Present => {
+                let mut weights = BTreeMap::new();
+                for province in provinces {
+                    *weights.entry(province.present().prefix).or_default() += province.weight;
+                }
+                weights.into_iter().collect()
+            }
+        }
+    }
 }
 
 /// Returns the weight of one sex and birth year, smooth enough for what is tested with it.
@@ -552,7 +586,21 @@ mod tests {
     }
 
     fn population(people: u64) -> Population {
-        Population::new(1, people, day("2026-11-24"))
+        Population::new(1, people, Places::AsOnCards, day("2026-11-24"))
+    }
+
+    #[test]
+    fn the_present_provinces_are_thirty_four_and_have_everybody() {
+        let present = Places::Present.with_weights();
+        assert_eq!(present.len(), 34);
+        assert!(present.is_sorted());
+        let all = |weights: &[(u16, u32)]| weights.iter().map(|(_, weight)| weight).sum::<u32>();
+        let born_here: Vec<(u16, u32)> =
+            PROVINCES.iter().map(|province| (province.prefix, province.weight)).collect();
+        assert_eq!(all(&present), all(&born_here));
+        let world = Population::new(1, 5_000, Places::Present, day("2026-11-24"));
+        let prefixes: HashSet<u16> = world.iter().map(|person| person.prefix()).collect();
+        assert_eq!(prefixes.len(), 34);
     }
 
     #[test]
