@@ -9,7 +9,7 @@
 //! variable `FIELDCHECK_BENCH_PEOPLE` makes the nation smaller, to try the bench. How long the window's
 //! own thread is held is not measured here.
 
-#[path = "check/harness.rs"]
+#[path = "common/harness.rs"]
 mod harness;
 #[path = "check/nation.rs"]
 mod nation;
