@@ -35,6 +35,8 @@ use crate::verdict::{self, Answer};
 
 pub mod proof;
 #[cfg(test)]
+mod attacks;
+#[cfg(test)]
 pub(crate) mod testing;
 
 /// The detail of a damaged list whose changes alone are lost begins here.

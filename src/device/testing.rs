@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use sync_format::v1::package::Purpose;
 use zeroize::Zeroizing;
 
 use super::{Device, Places, Session, enrol};
@@ -25,6 +26,11 @@ pub(crate) struct Enrolled {
 
 impl Enrolled {
     pub(crate) fn new() -> Enrolled {
+        Enrolled::for_purpose(Purpose::Demo)
+    }
+
+    /// A device for real use, or for a demonstration.
+    pub(crate) fn for_purpose(purpose: Purpose) -> Enrolled {
         let (collect_secret, collect_key) = draw_collect_keys();
         let enrolled = Enrolled {
             folder: tempfile::tempdir().unwrap(),
@@ -36,7 +42,7 @@ impl Enrolled {
             enrolled.folder.path(),
             &*enrolled.key,
             &*enrolled.clock,
-            &Enrolment { collect_key, ..enrolment() },
+            &Enrolment { collect_key, purpose, ..enrolment() },
             &right_pin(),
             ArgonCost::smallest_for_tests(),
         )

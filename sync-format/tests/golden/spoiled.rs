@@ -194,6 +194,7 @@ fn package_with(chunk: &[u8], len: Option<usize>, raw_len: usize) -> Vec<u8> {
     inner.chunks[0].raw_len = raw_len as u32;
     let mut manifest = samples::manifest(Dataset::Notices);
     let inner = samples::seal_inner(Dataset::Notices, &inner);
+    manifest.inner = PartRef::of(&inner);
     let chunk = samples::seal_chunk(Dataset::Notices, chunk);
     manifest.chunks = vec![PartRef::of(&chunk)];
     if let Some(len) = len {
