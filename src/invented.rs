@@ -308,7 +308,7 @@ fn partial_date(date: PartialDate) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::snapshot::source::{read_notices, read_register};
+    use crate::snapshot::source::{Lapsed, Refusals, Regions, read_notices, read_register};
     use std::collections::{HashMap, HashSet};
     use sync_format::v1::notice::{Group, NumberKind};
 
@@ -433,7 +433,9 @@ mod tests {
     fn notices_are_read_back_from_their_columns() {
         let world = world(2_000);
         let (bytes, _) = csv_of(&world);
-        let read = read_notices(bytes.as_slice()).expect("every row is lawful and well formed");
+        let mut none = Refusals::none_allowed();
+        let read = read_notices(bytes.as_slice(), Lapsed::KeepForDemonstration, &mut none);
+        let read = read.expect("every row is lawful and well formed");
         assert_eq!(read, world.notices());
     }
 
@@ -454,8 +456,11 @@ mod tests {
         }
         assert!(read.next().is_none());
         let key = TagKey::new([7; 32]);
-        let sealed = read_register(bytes.as_slice(), &key).expect("every row is well formed");
-        assert!(sealed.iter().map(|row| row.number).eq(world.register().map(|row| row.number)));
+        let regions = Regions::of_prefixes(world.regions()).expect("its people come from places");
+        let mut none = Refusals::none_allowed();
+        let sealed = read_register(bytes.as_slice(), [&key], &regions, &mut none)
+            .expect("every row is well formed");
+        assert!(sealed.under(0).map(|row| row.number).eq(world.register().map(|row| row.number)));
     }
 
     #[test]

@@ -22,6 +22,7 @@ use sync_format::v1::register::{RegisterRow, TOMBSTONE, decode_register, region_
 
 pub mod build;
 pub mod ceremony;
+pub mod difference;
 pub mod keyfile;
 pub mod keyring;
 pub mod line;

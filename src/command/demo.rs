@@ -24,16 +24,19 @@ use zeroize::Zeroizing;
 
 use super::card::{self, Checked, Given, Line, NotRead};
 use super::files::{self, Readers};
+use super::input::{Input, RefusedOptions};
 use super::keys::Keys;
-use super::snapshot::{self, Source};
+use super::snapshot::{self, Order, Source};
 use super::{install, progress, unlock};
 use crate::clock::{Clock, DeviceTime, FixedClock, VIETNAM_OFFSET_SECONDS};
 use crate::device::{self, Device, Session};
 use crate::document::Date;
 use crate::invented::{Card, Expected, World, draw};
-use crate::keys::{ArgonCost, Pin};
+use crate::keys::{ArgonCost, DeviceKey as _, Pin};
 use crate::platform::desktop::SoftwareDeviceKey;
-use crate::snapshot::build::{self, Terms, Unit};
+use crate::snapshot::build::{self, Terms};
+use crate::snapshot::source::{Lapsed, Regions};
+use crate::snapshot::units::{self, KnownDevice};
 use crate::store::state::Enrolment;
 
 /// How long before now the lists were made.
@@ -108,6 +111,13 @@ struct Made {
     session: Session,
 }
 
+/// A device before its enrolment.
+struct NewDevice {
+    id: [u8; 16],
+    key: SoftwareDeviceKey,
+    seal_secret: SealSecret,
+}
+
 impl Place {
     fn keys(&self) -> PathBuf {
         self.folder.join("keys")
@@ -153,12 +163,12 @@ impl Place {
         let world = World::new(options.seed, options.people, today);
 
         spinner.set_message("drawing keys");
-        let mut seed = build::draw_seed()?;
-        while !world.shows_every_disagreement(&TagKey::new(*seed.tag_key())) {
-            seed = build::draw_seed()?;
+        let mut register_seed = build::draw_seed()?;
+        while !world.shows_every_disagreement(&TagKey::new(*register_seed.tag_key())) {
+            register_seed = build::draw_seed()?;
         }
-        let tag_key = TagKey::new(*seed.tag_key());
-        let keys = Keys::create(&self.keys(), Purpose::Demo, 1, tag_key, now)?;
+        let keys = Keys::create(&self.keys(), Purpose::Demo, 1, now)?;
+        let new_device = self.make_device()?;
         writeln!(out, "keys       {}", self.keys().display())?;
 
         spinner.set_message("writing sources");
@@ -171,29 +181,36 @@ impl Place {
             chip_required: false,
         };
         make_folder(&self.folder.join("packages"))?;
-        let mut seal_secret = Zeroizing::new([0; 32]);
-        getrandom::fill(&mut *seal_secret)
-            .map_err(|_| anyhow!("the system gave no random bytes"))?;
-        let seal_secret = SealSecret::new(*seal_secret);
-        let units = [Unit {
-            unit: snapshot::UNIT,
-            regions: None,
-            freshness: None,
-            chip_required: false,
-            devices: vec![seal_secret.public()],
-        }];
+        let units = snapshot::read_units(None, &self.keys().join(snapshot::DEVICES))?;
+        let regions = Regions::of_prefixes(world.regions())?;
         for source in [Source::Notices, Source::Register] {
             spinner.set_message("building packages");
-            let (csv, path) = (self.source(source), self.package(source));
-            let package = snapshot::build_package(source, &csv, terms, &keys, &units, &seed, now)?;
-            files::write_whole(&path, &package.bytes, false)?;
-            let rows = super::counted(package.rows, "row");
+            let (csv, path) = (Input::csv(&self.source(source)), self.package(source));
+            let order = Order {
+                source,
+                input: &csv,
+                refused: &RefusedOptions::default(),
+                beside: &path,
+                lapsed: Lapsed::KeepForDemonstration,
+                regions: (source == Source::Register).then(|| regions.clone()),
+                terms,
+                units: &units,
+                base: None,
+            };
+            let seed = match source {
+                Source::Notices => build::draw_seed()?,
+                Source::Register => register_seed.clone(),
+            };
+            let built = order.build(&seed)?;
+            let unit = snapshot::UNIT;
+            snapshot::write_package(&path, &built.draft, unit, &keys, &seed, now, false)?;
+            let rows = super::counted(built.rows, "row");
             writeln!(out, "package    {}: {rows}", path.display())?;
         }
 
         spinner.set_message("enrolling a device");
         let pin = draw_pin()?;
-        let (mut device, mut session) = self.enrol(&keys, &pin.pin, seal_secret, clock)?;
+        let (mut device, mut session) = self.enrol(&keys, &pin.pin, new_device, clock)?;
         for source in [Source::Notices, Source::Register] {
             write!(out, "device     {}: ", self.device().display())?;
             install::install(&mut device, &mut session, &self.package(source), "", out)?;
@@ -227,27 +244,46 @@ impl Place {
         Ok(())
     }
 
+    /// Makes a device that is not enrolled yet, and writes what headquarters knows of it where trials
+    /// look for it.
+    fn make_device(&self) -> anyhow::Result<NewDevice> {
+        let folder = self.device();
+        make_folder(&folder)?;
+        let key = SoftwareDeviceKey::create(&folder.join(SoftwareDeviceKey::FILE_NAME))?;
+        let (mut id, mut seal_secret) = ([0; 16], Zeroizing::new([0; 32]));
+        getrandom::fill(&mut id)
+            .and_then(|()| getrandom::fill(&mut *seal_secret))
+            .map_err(|_| anyhow!("the system gave no random bytes"))?;
+        let seal_secret = SealSecret::new(*seal_secret);
+        let known = KnownDevice {
+            id,
+            unit: snapshot::UNIT,
+            seal_key: seal_secret.public(),
+            sign_key: key.public_key(),
+            revoked: None,
+        };
+        let text = units::write_devices(&[known]);
+        files::write_new(&self.keys().join(snapshot::DEVICES), text.as_bytes(), Readers::All)?;
+        Ok(NewDevice { id, key, seal_secret })
+    }
+
     /// Enrols the device as headquarters would, and unlocks it.
     fn enrol(
         &self,
         keys: &Keys,
         pin: &Pin,
-        seal_secret: SealSecret,
+        new: NewDevice,
         clock: &Arc<dyn Clock>,
     ) -> anyhow::Result<(Device, Session)> {
-        let folder = self.device();
-        make_folder(&folder)?;
-        let key = SoftwareDeviceKey::create(&folder.join(SoftwareDeviceKey::FILE_NAME))?;
-        let mut id = [0; 16];
-        getrandom::fill(&mut id).map_err(|_| anyhow!("the system gave no random bytes"))?;
+        let (folder, key) = (self.device(), new.key);
         let enrolment = Enrolment {
-            device: id,
+            device: new.id,
             label: "01".to_owned(),
             unit: snapshot::UNIT,
             root_hash: keys.public.root_hash,
             purpose: Purpose::Demo,
             collect_key: keys.public.collect_key,
-            seal_secret,
+            seal_secret: new.seal_secret,
             enrolled_at: clock.real_time(),
         };
         device::enrol(&folder, &key, &**clock, &enrolment, pin, ArgonCost::FLOOR)?;

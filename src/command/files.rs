@@ -6,10 +6,7 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
-use sync_format::v1::package::seal::SealPublic;
 use zeroize::Zeroizing;
-
-use crate::snapshot::build::Unit;
 
 /// Who may read a file.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -67,6 +64,16 @@ pub(super) fn write_whole(path: &Path, bytes: &[u8], force: bool) -> anyhow::Res
     })
 }
 
+/// Removes a file, if it is there.
+pub(super) fn remove(path: &Path) -> anyhow::Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            Err(error).with_context(|| path.display().to_string())
+        }
+        _ => Ok(()),
+    }
+}
+
 /// Opens a file to read; a folder is refused here, since it opens and then cannot be read.
 pub(super) fn open(path: &Path) -> anyhow::Result<File> {
     let open = || -> anyhow::Result<File> {
@@ -118,28 +125,6 @@ fn mode(readers: Readers) -> u32 {
         Readers::Owner => 0o600,
         Readers::All => 0o666,
     }
-}
-
-/// Reads the devices of a unit: one public key a line, in hexadecimal digits.
-pub(super) fn read_unit(path: &Path) -> anyhow::Result<Unit> {
-    let bytes = read(path, 4 << 20)?;
-    let text = std::str::from_utf8(&bytes).context("the file of devices is no text")?;
-    let mut devices = Vec::new();
-    for (at, line) in text.lines().enumerate() {
-        let bad = || format!("{}: line {} is no public key", path.display(), at + 1);
-        let digits = line.trim().as_bytes();
-        let bytes: Option<Vec<u8>> = digits
-            .chunks(2)
-            .map(|pair| {
-                let text = std::str::from_utf8(pair).ok()?;
-                u8::from_str_radix(text, 16).ok()
-            })
-            .collect();
-        let key = SealPublic::from_bytes(&bytes.with_context(bad)?).with_context(bad)?;
-        devices.push(key);
-    }
-    let unit = super::snapshot::UNIT;
-    Ok(Unit { unit, regions: None, freshness: None, chip_required: false, devices })
 }
 
 #[cfg(test)]

@@ -16,7 +16,6 @@ use clap::builder::{PossibleValuesParser, TypedValueParser as _};
 use clap::{Args, Subcommand};
 use sync_format::codec;
 use sync_format::v1::package::{KeySet, Purpose, Root, RootChain, key_id, sha256};
-use sync_format::v1::register::TagKey;
 use zeroize::Zeroizing;
 
 use super::files::{self, Readers, hex};
@@ -35,7 +34,6 @@ const KEYRING: &str = "keyring.txt";
 const ROOT: &str = "root.bin";
 const COLLECT_PRIVATE: &str = "collect.key";
 const COLLECT_PUBLIC: &str = "collect.pub";
-const TAG_KEY: &str = "tag.key";
 
 #[derive(Subcommand)]
 pub(super) enum Command {
@@ -93,8 +91,7 @@ pub(super) fn run(command: &Command, clock: &dyn Clock, out: &mut dyn Write) -> 
     let now = clock.real_time();
     match command {
         Command::New(options) => {
-            let tag_key = draw_tag_key()?;
-            Keys::create(&options.folder, options.purpose, options.epoch, tag_key, now)?;
+            Keys::create(&options.folder, options.purpose, options.epoch, now)?;
             writeln!(
                 out,
                 "one person holds all keys now, who can make any list alone: for trials only"
@@ -174,8 +171,6 @@ pub(super) struct Keys {
     pub public: PublicKeys,
     /// The keys that sign.
     pub keyring: Keyring,
-    /// The key of the register's tags.
-    pub tag_key: TagKey,
 }
 
 impl Keys {
@@ -184,7 +179,6 @@ impl Keys {
         folder: &Path,
         purpose: Purpose,
         epoch: u32,
-        tag_key: TagKey,
         now: DeviceTime,
     ) -> anyhow::Result<Keys> {
         files::make_empty_folder(folder)?;
@@ -200,10 +194,9 @@ impl Keys {
         let text = keyring.to_text();
         files::write_new(&folder.join(KEYRING), text.as_bytes(), Readers::Owner)?;
         write_key(COLLECT_PRIVATE, &collect_private, Readers::Owner)?;
-        write_key(TAG_KEY, tag_key.expose(), Readers::Owner)?;
         write_key(COLLECT_PUBLIC, &collect_public, Readers::All)?;
         files::write_new(&folder.join(ROOT), &root_chain, Readers::All)?;
-        Ok(Keys { public: PublicKeys::read(folder)?, keyring, tag_key })
+        Ok(Keys { public: PublicKeys::read(folder)?, keyring })
     }
 
     /// Reads a folder of keys.
@@ -217,16 +210,8 @@ impl Keys {
             .map_err(|_| anyhow!("the keyring is no text"))
             .and_then(|text| Ok(Keyring::from_text(text)?))
             .with_context(|| path.display().to_string())?;
-        let tag_key = TagKey::new(*read_key(&folder.join(TAG_KEY))?);
-        Ok(Keys { public: PublicKeys::read(folder)?, keyring, tag_key })
+        Ok(Keys { public: PublicKeys::read(folder)?, keyring })
     }
-}
-
-/// Draws a key for the register's tags.
-pub(super) fn draw_tag_key() -> anyhow::Result<TagKey> {
-    let mut key = Zeroizing::new([0; 32]);
-    getrandom::fill(&mut *key).map_err(|_| anyhow!("the system gave no random bytes"))?;
-    Ok(TagKey::new(*key))
 }
 
 fn read_key(path: &Path) -> anyhow::Result<Zeroizing<[u8; 32]>> {

@@ -1,33 +1,27 @@
-//! Reads the sources of a snapshot: CSV with documented columns, all or nothing.
+//! Reads the sources of a snapshot: CSV with documented columns, row by row.
 //!
-//! A row that breaks a rule is refused with its line and reason, and then nothing is built: a list
-//! that silently lost a row would be taken for the whole. Unknown columns are refused too, for a
-//! list must have no place for what the law does not provide (README, lawful use, 1).
+//! A row that breaks a rule is refused with its line and reason, and then nothing is built unless as
+//! many refused rows were allowed before: a list that silently lost a row would be taken for the
+//! whole. Unknown columns are refused in any case, for a list must have no place for what the law
+//! does not provide (README, lawful use, 1).
 //!
-//! Reasons never repeat a cell that could be a person's.
+//! Rows are sealed as they are read, so that of a nation's register numbers and tags are in memory and
+//! no names. Reasons never repeat a cell that could be a person's. Where the bytes come from (a file, a
+//! database) is the caller's business.
 
-use std::collections::BTreeMap;
+mod notices;
+mod register;
+
+use std::borrow::Cow;
 use std::io::Read;
 use std::str::FromStr;
 
 use sync_format::v1::date::{Date, PartialDate};
-use sync_format::v1::notice::{
-    Action, Category, Caution, Cautions, Notice, Number, NumberKind, Sex,
-};
-use sync_format::v1::register::{RegisterRow, Status, TagKey};
 
-use crate::document::{Name, PersonalNumber};
+pub use notices::{Lapsed, NOTICE_COLUMNS, read_notices};
+pub use register::{REGISTER_COLUMNS, Regions, SealedRows, UnknownRegion, read_register};
 
-/// Columns of the notices, in any order; all must be there.
-pub const NOTICE_COLUMNS: [&str; 16] = [
-    "notice", "category", "code", "decision", "issuer", "decided", "valid_to", "action", "contact",
-    "name", "aliases", "birth", "sex", "numbers", "caution", "marks",
-];
-
-/// Columns of the register, in any order; all must be there.
-pub const REGISTER_COLUMNS: [&str; 5] = ["number", "name", "birth", "issued", "status"];
-
-/// As many refused rows are kept for the report; the rest are counted.
+/// As many refused rows are kept to be shown; [`Refusals::telling`] gets every one.
 pub const MAX_REPORTED: usize = 100;
 
 /// A row that was refused.
@@ -35,8 +29,10 @@ pub const MAX_REPORTED: usize = 100;
 pub struct RefusedRow {
     /// Line in the file, from 1; the header is line 1.
     pub line: u64,
+    /// The column that is at fault, where it is one.
+    pub column: Option<&'static str>,
     /// Why, without the content of any cell that could be a person's.
-    pub reason: String,
+    pub reason: Cow<'static, str>,
 }
 
 impl std::fmt::Display for RefusedRow {
@@ -48,8 +44,8 @@ impl std::fmt::Display for RefusedRow {
 /// Why a source was not taken.
 #[derive(Debug, thiserror::Error)]
 pub enum SourceError {
-    /// The file could not be read as CSV at all.
-    #[error("the file is not readable CSV")]
+    /// The source could not be read, or not as CSV.
+    #[error("the source is not readable CSV")]
     Csv(#[source] csv::Error),
     /// A column that the format does not have.
     #[error("unknown column {0:?}: a list has no place for it")]
@@ -60,14 +56,16 @@ pub enum SourceError {
     /// A column that the format needs.
     #[error("column {0:?} is missing")]
     MissingColumn(&'static str),
-    /// Rows were refused, so nothing is built.
-    #[error("{refused} of {rows} rows were refused; nothing is built")]
+    /// More rows were refused than were allowed to be, so nothing is built.
+    #[error("{refused} of {rows} rows were refused{}; nothing is built", beyond(*.allowed))]
     Rows {
-        /// The first of them, at most [`MAX_REPORTED`].
+        /// The first of them by line, at most [`MAX_REPORTED`].
         report: Vec<RefusedRow>,
         /// How many in all.
         refused: u64,
-        /// How many rows the file has.
+        /// How many might have been.
+        allowed: u64,
+        /// How many rows the source has.
         rows: u64,
     },
     /// There are no rows.
@@ -75,429 +73,228 @@ pub enum SourceError {
     Empty,
 }
 
-/// Reads and checks the notices; gives them ascending by order number.
-pub fn read_notices(reader: impl Read) -> Result<Vec<Notice>, SourceError> {
-    let mut lines: BTreeMap<u64, u64> = BTreeMap::new();
-    let mut notices = read_rows(reader, &NOTICE_COLUMNS, |row| {
-        let notice = parse_notice(row)?;
-        if let Some(first) = lines.insert(notice.id, row.line) {
-            return Err(format!("notice number {} stands on line {first} too", notice.id));
-        }
-        Ok(notice)
-    })?;
-    notices.sort_by_key(|notice| notice.id);
-    Ok(notices)
+fn beyond(allowed: u64) -> String {
+    if allowed == 0 { String::new() } else { format!(", and {allowed} were allowed to be") }
 }
 
-/// Reads and checks the register, and seals each row into its tags; ascending by number.
-pub fn read_register(reader: impl Read, key: &TagKey) -> Result<Vec<RegisterRow>, SourceError> {
-    let mut lines: BTreeMap<u64, u64> = BTreeMap::new();
-    let mut rows = read_rows(reader, &REGISTER_COLUMNS, |row| {
-        let sealed = parse_register_row(row, key)?;
-        if let Some(first) = lines.insert(sealed.number, row.line) {
-            return Err(format!("this number stands on line {first} too"));
-        }
-        Ok(sealed)
-    })?;
-    rows.sort_by_key(|row| row.number);
-    Ok(rows)
+/// How many rows may be refused, and which were.
+///
+/// Assumes: whoever allows refused rows has read why they are refused; the number is shown to the
+/// approver and kept beside the list.
+pub struct Refusals<'a> {
+    allowed: u64,
+    refused: u64,
+    first: Vec<RefusedRow>,
+    each: Box<dyn FnMut(&RefusedRow) + 'a>,
 }
 
-/// One row, its cells by column name.
+impl Refusals<'static> {
+    /// Takes all rows or none.
+    pub fn none_allowed() -> Refusals<'static> {
+        Refusals::allowing(0)
+    }
+
+    /// Leaves out as many rows as `allowed`; with one more nothing is built.
+    pub fn allowing(allowed: u64) -> Refusals<'static> {
+        Refusals { allowed, refused: 0, first: Vec::new(), each: Box::new(|_| ()) }
+    }
+}
+
+impl<'a> Refusals<'a> {
+    /// Tells `each` of every refused row, in the order in which they are found.
+    pub fn telling(self, each: impl FnMut(&RefusedRow) + 'a) -> Refusals<'a> {
+        Refusals { each: Box::new(each), ..self }
+    }
+
+    /// Returns how many rows were refused.
+    pub fn count(&self) -> u64 {
+        self.refused
+    }
+
+    /// Returns the first of the refused rows, at most [`MAX_REPORTED`].
+    pub fn first(&self) -> &[RefusedRow] {
+        &self.first
+    }
+
+    fn refuse(&mut self, line: u64, fault: Fault) {
+        let row = RefusedRow { line, column: fault.column, reason: fault.reason };
+        (self.each)(&row);
+        self.refused += 1;
+        if self.first.len() < MAX_REPORTED {
+            self.first.push(row);
+        }
+    }
+
+    /// Says whether the rows may be taken; `rows` is how many the source had.
+    fn judge(&mut self, rows: u64, taken: usize) -> Result<(), SourceError> {
+        self.first.sort_by_key(|row| row.line);
+        let (refused, allowed) = (self.refused, self.allowed);
+        if refused > allowed {
+            Err(SourceError::Rows { report: self.first.clone(), refused, allowed, rows })
+        } else if taken == 0 {
+            Err(SourceError::Empty)
+        } else {
+            Ok(())
+        }
+    }
+}
+
+/// What is wrong with a row.
+struct Fault {
+    column: Option<&'static str>,
+    reason: Cow<'static, str>,
+}
+
+impl Fault {
+    /// A fault of the row as a whole.
+    fn of_row(reason: impl Into<Cow<'static, str>>) -> Fault {
+        Fault { column: None, reason: reason.into() }
+    }
+
+    /// A fault of one column; `what` goes on after its name.
+    fn of(column: Column, what: &str) -> Fault {
+        Fault { column: Some(column.name), reason: format!("{} {what}", column.name).into() }
+    }
+}
+
+/// A column, by its place in the list of its source.
+#[derive(Clone, Copy)]
+struct Column {
+    at: usize,
+    name: &'static str,
+}
+
+/// One row, its cells by column.
 struct Row<'a> {
     line: u64,
     cells: &'a csv::StringRecord,
-    columns: &'a BTreeMap<&'static str, usize>,
+    /// Where each column of the list stands in the file.
+    places: &'a [usize],
 }
 
 impl Row<'_> {
-    fn cell(&self, column: &'static str) -> &str {
-        let at = self.columns.get(column).copied();
-        at.and_then(|at| self.cells.get(at)).unwrap_or_default().trim()
+    fn cell(&self, column: Column) -> &str {
+        self.cells.get(self.places[column.at]).unwrap_or_default().trim()
     }
 
-    fn required(&self, column: &'static str) -> Result<&str, String> {
+    fn required(&self, column: Column) -> Result<&str, Fault> {
         match self.cell(column) {
-            "" => Err(format!("{column} is missing")),
+            "" => Err(Fault::of(column, "is missing")),
             cell => Ok(cell),
         }
     }
 
-    fn parse<T: FromStr>(&self, column: &'static str, what: &str) -> Result<T, String> {
-        self.required(column)?.parse().map_err(|_| format!("{column} is not {what}"))
+    fn parse<T: FromStr>(&self, column: Column, what: &str) -> Result<T, Fault> {
+        let cell = self.required(column)?;
+        cell.parse().map_err(|_| Fault::of(column, &format!("is not {what}")))
     }
 
     /// The parts of a list cell, which stand between semicolons.
-    fn list(&self, column: &'static str) -> impl Iterator<Item = &str> {
+    fn list(&self, column: Column) -> impl Iterator<Item = &str> {
         self.cell(column).split(';').map(str::trim).filter(|part| !part.is_empty())
+    }
+
+    /// Reads `1988-03-02`, `1988-03`, `1988` or nothing.
+    fn partial_date(&self, column: Column) -> Result<PartialDate, Fault> {
+        let cell = self.cell(column);
+        let date = match cell.len() {
+            0 => Some(PartialDate::UNKNOWN),
+            10 => cell.parse::<Date>().ok().map(PartialDate::from),
+            _ => parse_year_and_month(cell),
+        };
+        date.ok_or_else(|| Fault::of(column, "is not a date yyyy-mm-dd, yyyy-mm or yyyy"))
     }
 }
 
-fn read_rows<T>(
+fn parse_year_and_month(cell: &str) -> Option<PartialDate> {
+    let digits = |text: &str, count: usize| {
+        let fits = text.len() == count && text.bytes().all(|byte| byte.is_ascii_digit());
+        text.parse::<u16>().ok().filter(|value| fits && *value > 0)
+    };
+    let (year, month) = match cell.split_once('-') {
+        None => (digits(cell, 4)?, 0),
+        Some((year, month)) => (digits(year, 4)?, digits(month, 2)?),
+    };
+    PartialDate::new(year, month as u8, 0)
+}
+
+/// Gives each row to `take`, and the reason of each that cannot be taken to `refusals`; returns how
+/// many rows there were.
+fn read_rows(
     reader: impl Read,
     known: &[&'static str],
-    mut parse: impl FnMut(&Row<'_>) -> Result<T, String>,
-) -> Result<Vec<T>, SourceError> {
-    let mut csv = csv::ReaderBuilder::new().flexible(true).from_reader(reader);
-    let columns = read_columns(csv.headers().map_err(SourceError::Csv)?, known)?;
-    let width = columns.len();
-    let (mut taken, mut report, mut refused, mut rows) = (Vec::new(), Vec::new(), 0, 0);
+    refusals: &mut Refusals<'_>,
+    mut take: impl FnMut(&Row<'_>) -> Result<(), Fault>,
+) -> Result<u64, SourceError> {
+    let mut csv =
+        csv::ReaderBuilder::new().flexible(true).buffer_capacity(READ_BYTES).from_reader(reader);
+    let places = find_columns(csv.headers().map_err(SourceError::Csv)?, known)?;
     let mut record = csv::StringRecord::new();
-    let mut line = 1;
+    let (mut line, mut rows) = (1, 0);
     loop {
         let outcome = match csv.read_record(&mut record) {
-            Ok(false) => break,
+            Ok(false) => return Ok(rows),
             Ok(true) => {
                 line = record.position().map_or(line + 1, csv::Position::line);
-                if record.len() == width {
-                    parse(&Row { line, cells: &record, columns: &columns })
+                if record.len() == places.len() {
+                    take(&Row { line, cells: &record, places: &places })
                 } else {
-                    Err(format!("{} cells instead of {width}", record.len()))
+                    let cells = record.len();
+                    Err(Fault::of_row(format!("{cells} cells instead of {}", places.len())))
                 }
             }
             Err(error) if matches!(error.kind(), csv::ErrorKind::Utf8 { .. }) => {
                 line = error.position().map_or(line + 1, csv::Position::line);
-                Err("the row is not UTF-8 text".to_owned())
+                Err(Fault::of_row("the row is not UTF-8 text"))
             }
             Err(error) => return Err(SourceError::Csv(error)),
         };
         rows += 1;
-        match outcome {
-            Ok(row) => taken.push(row),
-            Err(reason) => {
-                refused += 1;
-                if report.len() < MAX_REPORTED {
-                    report.push(RefusedRow { line, reason });
-                }
-            }
+        if let Err(fault) = outcome {
+            refusals.refuse(line, fault);
         }
-    }
-    if refused > 0 {
-        Err(SourceError::Rows { report, refused, rows })
-    } else if taken.is_empty() {
-        Err(SourceError::Empty)
-    } else {
-        Ok(taken)
     }
 }
 
-fn read_columns(
+/// Bytes read at once. Chosen: a few thousand rows.
+const READ_BYTES: usize = 256 * 1024;
+
+/// Returns where in the file each of the known columns stands.
+fn find_columns(
     header: &csv::StringRecord,
     known: &[&'static str],
-) -> Result<BTreeMap<&'static str, usize>, SourceError> {
-    let mut columns = BTreeMap::new();
+) -> Result<Vec<usize>, SourceError> {
+    let mut places = vec![None; known.len()];
     for (at, cell) in header.iter().enumerate() {
         let cell = cell.trim_start_matches('\u{feff}').trim();
-        let Some(column) = known.iter().find(|column| **column == cell) else {
+        let Some(column) = known.iter().position(|column| *column == cell) else {
             return Err(SourceError::UnknownColumn(cell.to_owned()));
         };
-        if columns.insert(*column, at).is_some() {
+        if places[column].replace(at).is_some() {
             return Err(SourceError::RepeatedColumn(cell.to_owned()));
         }
     }
-    match known.iter().find(|column| !columns.contains_key(*column)) {
-        Some(missing) => Err(SourceError::MissingColumn(missing)),
-        None => Ok(columns),
-    }
-}
-
-fn parse_notice(row: &Row<'_>) -> Result<Notice, String> {
-    let mut cautions = Cautions::default();
-    for word in row.list("caution") {
-        let caution: Caution =
-            word.parse().map_err(|_| "caution holds an unknown word".to_owned())?;
-        cautions.insert(caution);
-    }
-    let numbers = row.list("numbers").map(parse_number).collect::<Result<Vec<Number>, String>>()?;
-    for (at, number) in numbers.iter().enumerate() {
-        if numbers[..at].contains(number) {
-            return Err("numbers holds the same number twice".to_owned());
-        }
-    }
-    let notice = Notice {
-        id: row.parse("notice", "a whole number above 0")?,
-        category: row.parse::<Category>("category", "one of the closed categories")?,
-        code: row.cell("code").to_owned(),
-        decision: normal_text(row.required("decision")?),
-        issuer: normal_text(row.required("issuer")?),
-        decided: row.parse::<Date>("decided", "a date yyyy-mm-dd")?,
-        valid_to: row.parse::<Date>("valid_to", "a date yyyy-mm-dd")?,
-        action: row.parse::<Action>("action", "one of the closed actions")?,
-        contact: normal_text(row.cell("contact")),
-        name: normal_text(row.cell("name")),
-        aliases: row.list("aliases").map(normal_text).collect(),
-        birth: parse_partial_date(row.cell("birth"))?,
-        sex: parse_sex(row.cell("sex"))?,
-        numbers,
-        cautions,
-        marks: normal_text(row.cell("marks")),
-        photo: Vec::new(),
+    let place = |(place, column): (Option<usize>, &&'static str)| {
+        place.ok_or(SourceError::MissingColumn(column))
     };
-    notice.validate().map_err(|error| error.to_string())?;
-    Ok(notice)
+    places.into_iter().zip(known).map(place).collect()
 }
 
-fn parse_register_row(row: &Row<'_>, key: &TagKey) -> Result<RegisterRow, String> {
-    let number: PersonalNumber =
-        PersonalNumber::parse(row.required("number")?).ok_or("number is not 12 digits")?;
-    let name = match row.cell("name") {
-        "" => None,
-        cell => Some(Name::parse(cell).ok_or("name has no letter")?.folded()),
-    };
-    let birth = Some(parse_partial_date(row.cell("birth"))?).filter(|birth| birth.year() != 0);
-    let issued = match row.cell("issued") {
-        "" => None,
-        _ => Some(row.parse::<Date>("issued", "a date yyyy-mm-dd")?),
-    };
-    let status: Status = row.parse("status", "a known status")?;
-    Ok(key.seal_row(number.value(), name.as_deref(), birth, issued, status))
-}
-
-fn parse_number(part: &str) -> Result<Number, String> {
-    let (word, text) = part.split_once(':').ok_or("numbers holds a part without its kind")?;
-    let kind = match word.trim() {
-        "cccd" => NumberKind::Personal,
-        "cmnd" => NumberKind::Cmnd,
-        "cancelled" => NumberKind::Cancelled,
-        "passport" => NumberKind::Passport,
-        _ => return Err("numbers holds an unknown kind".to_owned()),
-    };
-    let text = text.chars().filter(|c| !c.is_whitespace()).collect::<String>().to_uppercase();
-    Ok(Number { kind, text })
-}
-
-/// Reads `1988-03-02`, `1988-03`, `1988` or nothing.
-fn parse_partial_date(cell: &str) -> Result<PartialDate, String> {
-    let bad = || "birth is not a date yyyy-mm-dd, yyyy-mm or yyyy".to_owned();
-    if cell.is_empty() {
-        return Ok(PartialDate::UNKNOWN);
+/// Sorts rows that do not ascend yet and takes out those whose key stands twice; `twice` is told the
+/// line that stays and the line that goes, which is the later one.
+fn put_in_order<T>(
+    rows: &mut Vec<T>,
+    key_and_line: impl Fn(&T) -> (u64, u64),
+    mut twice: impl FnMut(&T, u64, u64),
+) {
+    if !rows.is_sorted_by_key(&key_and_line) {
+        rows.sort_unstable_by_key(&key_and_line);
     }
-    let widths: Vec<usize> = cell.split('-').map(str::len).collect();
-    if !matches!(widths.as_slice(), [4] | [4, 2] | [4, 2, 2]) {
-        return Err(bad());
-    }
-    let mut parts = [0_u16; 3];
-    for (part, text) in parts.iter_mut().zip(cell.split('-')) {
-        *part = text.parse().map_err(|_| bad())?;
-    }
-    PartialDate::new(parts[0], parts[1] as u8, parts[2] as u8)
-        .filter(|date| date.year() != 0)
-        .ok_or_else(bad)
-}
-
-fn parse_sex(cell: &str) -> Result<Option<Sex>, String> {
-    match cell {
-        "" => Ok(None),
-        "M" => Ok(Some(Sex::Male)),
-        "F" => Ok(Some(Sex::Female)),
-        _ => Err("sex is not M, F or empty".to_owned()),
-    }
-}
-
-/// Composed form (NFC), so that the same text has the same bytes whoever typed it.
-fn normal_text(cell: &str) -> String {
-    use unicode_normalization::UnicodeNormalization as _;
-    cell.nfc().collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const HEADER: &str = "notice,category,code,decision,issuer,decided,valid_to,action,contact,\
-                          name,aliases,birth,sex,numbers,caution,marks";
-    const WANTED: &str = "7,W1,173,12/QĐ-MẪU,Cơ quan mẫu,2025-06-01,2030-06-01,verify-and-report,\
-                          000,Nguyễn Văn Mẫu,Mẫu Đen;Ba Mẫu,1988-03-02,M,\
-                          cccd:048088999901; cmnd:201 999 901,armed;escape,hình xăm";
-
-    fn notices(lines: &[&str]) -> Result<Vec<Notice>, SourceError> {
-        read_notices(lines.join("\n").as_bytes())
-    }
-
-    /// The one row that was refused.
-    #[track_caller]
-    fn refused(source: Result<Vec<Notice>, SourceError>) -> RefusedRow {
-        match source {
-            Err(SourceError::Rows { mut report, refused: 1, .. }) => report.remove(0),
-            other => panic!("{other:?}"),
+    rows.dedup_by(|later, earlier| {
+        let ((key, line), (before, first)) = (key_and_line(later), key_and_line(earlier));
+        if key == before {
+            twice(later, first, line);
         }
-    }
-
-    /// The row, with one part of it replaced.
-    fn changed(from: &str, to: &str) -> String {
-        assert!(WANTED.contains(from), "{from}");
-        WANTED.replacen(from, to, 1)
-    }
-
-    #[test]
-    fn every_column_is_read() {
-        let notice = notices(&[HEADER, WANTED]).unwrap().remove(0);
-        assert_eq!((notice.id, notice.category, notice.code.as_str()), (7, Category::W1, "173"));
-        assert_eq!(notice.decision, "12/QĐ-MẪU");
-        assert_eq!(notice.decided.to_string(), "2025-06-01");
-        assert_eq!(notice.valid_to.to_string(), "2030-06-01");
-        assert_eq!(notice.action, Action::VerifyAndReport);
-        assert_eq!(notice.name, "Nguyễn Văn Mẫu");
-        assert_eq!(notice.aliases, ["Mẫu Đen", "Ba Mẫu"]);
-        assert_eq!(notice.birth.full(), Date::new(1988, 3, 2));
-        assert_eq!(notice.sex, Some(Sex::Male));
-        let numbers: Vec<(NumberKind, &str)> =
-            notice.numbers.iter().map(|number| (number.kind, number.text.as_str())).collect();
-        let expected = [(NumberKind::Personal, "048088999901"), (NumberKind::Cmnd, "201999901")];
-        assert_eq!(numbers, expected);
-        assert!(notice.cautions.contains(Caution::Armed));
-        assert!(notice.cautions.contains(Caution::Escape));
-        assert!(!notice.cautions.contains(Caution::Violent));
-        assert_eq!(notice.marks, "hình xăm");
-    }
-
-    #[test]
-    fn columns_stand_in_any_order_and_texts_become_nfc() {
-        let reversed = |line: &str| line.split(',').rev().collect::<Vec<_>>().join(",");
-        let decomposed: String = {
-            use unicode_normalization::UnicodeNormalization as _;
-            WANTED.nfd().collect()
-        };
-        let lines = [format!("\u{feff}{}", reversed(HEADER)), reversed(&decomposed)];
-        let read = notices(&[&lines[0], &lines[1]]).unwrap();
-        assert_eq!(read, notices(&[HEADER, WANTED]).unwrap());
-    }
-
-    #[test]
-    fn rows_come_ascending_by_order_number() {
-        let (late, early) = (changed("7,W1", "9,W1"), changed("7,W1", "3,W1"));
-        let read = notices(&[HEADER, &late, &early, WANTED]).unwrap();
-        assert_eq!(read.iter().map(|notice| notice.id).collect::<Vec<_>>(), [3, 7, 9]);
-    }
-
-    #[test]
-    fn a_column_that_the_law_does_not_provide_for_is_refused() {
-        let with = |column: &str| notices(&[&format!("{HEADER},{column}"), WANTED]);
-        assert!(matches!(with("religion"), Err(SourceError::UnknownColumn(c)) if c == "religion"));
-        assert!(matches!(with("marks"), Err(SourceError::RepeatedColumn(c)) if c == "marks"));
-        let without = notices(&[HEADER.strip_suffix(",marks").unwrap()]);
-        assert!(matches!(without, Err(SourceError::MissingColumn("marks"))));
-    }
-
-    #[test]
-    fn each_bad_cell_is_refused_with_its_line_and_reason() {
-        for (from, to, reason) in [
-            ("7,W1", ",W1", "notice is missing"),
-            ("7,W1", "seven,W1", "notice is not a whole number above 0"),
-            ("W1", "Q9", "category is not one of the closed categories"),
-            ("12/QĐ-MẪU", "", "decision is missing"),
-            ("Cơ quan mẫu", "", "issuer is missing"),
-            ("2025-06-01", "01/06/2025", "decided is not a date yyyy-mm-dd"),
-            ("2030-06-01", "2030-02-30", "valid_to is not a date yyyy-mm-dd"),
-            ("verify-and-report", "arrest", "action is not one of the closed actions"),
-            ("1988-03-02", "1988-3-2", "birth is not a date yyyy-mm-dd, yyyy-mm or yyyy"),
-            ("1988-03-02", "1988-13", "birth is not a date yyyy-mm-dd, yyyy-mm or yyyy"),
-            ("1988-03-02", "0000", "birth is not a date yyyy-mm-dd, yyyy-mm or yyyy"),
-            (",M,", ",X,", "sex is not M, F or empty"),
-            ("cccd:048088999901", "048088999901", "numbers holds a part without its kind"),
-            ("cccd:048088999901", "tax:048088999901", "numbers holds an unknown kind"),
-            ("cmnd:201 999 901", "cccd:048088999901", "numbers holds the same number twice"),
-            ("armed", "dangerous", "caution holds an unknown word"),
-        ] {
-            let row = refused(notices(&[HEADER, &changed("7,W1", "1,W1"), &changed(from, to)]));
-            assert_eq!((row.line, row.reason.as_str()), (3, reason), "{to:?}");
-        }
-    }
-
-    #[test]
-    fn reasons_repeat_nothing_of_a_person() {
-        let mut reasons = String::new();
-        for (from, to) in [
-            ("cccd:048088999901", "cccd:04808899990"),
-            ("1988-03-02", "1988-99-02"),
-            ("2030-06-01", "2020-06-01"),
-            ("Nguyễn Văn Mẫu", "Nguyễn\u{200b}Văn Mẫu"),
-            (",M,", ",Nguyễn,"),
-        ] {
-            reasons += &refused(notices(&[HEADER, &changed(from, to)])).to_string();
-        }
-        for personal in ["0480889", "1988", "Nguy", "Mẫu", "2019999"] {
-            assert!(!reasons.contains(personal), "{personal} in {reasons}");
-        }
-    }
-
-    #[test]
-    fn an_order_number_stands_once_and_the_other_line_is_named() {
-        let row = refused(notices(&[HEADER, WANTED, WANTED]));
-        assert_eq!(row.to_string(), "line 3: notice number 7 stands on line 2 too");
-    }
-
-    #[test]
-    fn one_bad_row_refuses_them_all_and_the_report_has_an_end() {
-        let bad = changed("W1", "Q9");
-        let mut lines = vec![HEADER, WANTED];
-        lines.extend(std::iter::repeat_n(bad.as_str(), MAX_REPORTED + 5));
-        match notices(&lines) {
-            Err(SourceError::Rows { report, refused, rows }) => {
-                assert_eq!(report.len(), MAX_REPORTED);
-                assert_eq!((refused, rows), (MAX_REPORTED as u64 + 5, MAX_REPORTED as u64 + 6));
-            }
-            other => panic!("{other:?}"),
-        }
-    }
-
-    #[test]
-    fn rows_that_are_no_rows_are_refused_with_their_line() {
-        assert_eq!(refused(notices(&[HEADER, "7,W1"])).reason, "2 cells instead of 16");
-        let latin = [HEADER.as_bytes(), b"\n\xff\xfe,W1"].concat();
-        let row = refused(read_notices(&latin[..]));
-        assert_eq!((row.line, row.reason.as_str()), (2, "the row is not UTF-8 text"));
-        assert!(matches!(notices(&[HEADER]), Err(SourceError::Empty)));
-        assert!(matches!(notices(&[""]), Err(SourceError::MissingColumn("notice"))));
-    }
-
-    #[test]
-    fn a_register_row_is_sealed_with_what_it_knows() {
-        use sync_format::v1::register::Agreement::{Agrees, Differs, NotKnown};
-
-        let key = TagKey::new([7; 32]);
-        let source = "status,number,name,birth,issued\n\
-                      lost,048088999902,,,\n\
-                      valid,048088999901,Nguyễn Văn Mẫu,1988-03-02,2022-05-10\n\
-                      valid,048088999903,Trần Thị Thử,1990,\n";
-        let rows = read_register(source.as_bytes(), &key).unwrap();
-        let numbers: Vec<u64> = rows.iter().map(|row| row.number).collect();
-        assert_eq!(numbers, [48_088_999_901, 48_088_999_902, 48_088_999_903]);
-        assert_eq!(key.name_agrees(rows[0], "NGUYEN VAN MAU"), Agrees);
-        assert_eq!(key.name_agrees(rows[0], "TRAN THI THU"), Differs);
-        let day = |iso: &str| iso.parse::<Date>().unwrap();
-        assert_eq!(key.birth_agrees(rows[0], day("1988-03-02").into()), Agrees);
-        assert_eq!(key.issued_agrees(rows[0], day("2022-05-10")), Agrees);
-        assert_eq!(key.name_agrees(rows[1], "NGUYEN VAN MAU"), NotKnown);
-        assert_eq!(key.status(rows[1]), Ok(Status::Lost));
-        assert_eq!(key.birth_agrees(rows[2], day("1990-01-01").into()), NotKnown);
-    }
-
-    #[test]
-    fn a_bad_register_row_is_refused_with_its_line_and_without_its_number() {
-        let key = TagKey::new([7; 32]);
-        let header = "number,name,birth,issued,status\n";
-        for (row, reason) in [
-            ("048088999901,Mẫu,,,gone", "status is not a known status"),
-            ("04808899990,Mẫu,,,valid", "number is not 12 digits"),
-            (",Mẫu,,,valid", "number is missing"),
-            ("048088999901,123,,,valid", "name has no letter"),
-            ("048088999901,Mẫu,,2022,valid", "issued is not a date yyyy-mm-dd"),
-        ] {
-            let source = format!("{header}048088999909,Mẫu,,,valid\n{row}\n");
-            match read_register(source.as_bytes(), &key) {
-                Err(SourceError::Rows { report, refused: 1, rows: 2 }) => {
-                    assert_eq!(report, [RefusedRow { line: 3, reason: reason.to_owned() }]);
-                }
-                other => panic!("{other:?}"),
-            }
-        }
-        let twice = format!("{header}048088999901,,,,valid\n048088999901,,,,valid\n");
-        match read_register(twice.as_bytes(), &key) {
-            Err(SourceError::Rows { report, .. }) => {
-                assert_eq!(report[0].to_string(), "line 3: this number stands on line 2 too");
-            }
-            other => panic!("{other:?}"),
-        }
-    }
+        key == before
+    });
 }

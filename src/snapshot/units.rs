@@ -188,6 +188,23 @@ pub fn read_devices(reader: impl Read) -> Result<Vec<KnownDevice>, UnitsError> {
     read_rows(reader, &DEVICE_COLUMNS, |row| known_device(row, &mut seen))
 }
 
+/// Writes a file of devices, as [`read_devices`] reads it.
+pub fn write_devices(devices: &[KnownDevice]) -> String {
+    let mut text = DEVICE_COLUMNS.join(",") + "\n";
+    for device in devices {
+        let cells = [
+            hex(&device.id),
+            device.unit.to_string(),
+            hex(&device.seal_key.to_bytes()),
+            hex(&device.sign_key),
+            device.revoked.map(|day| day.to_string()).unwrap_or_default(),
+        ];
+        text += &cells.join(",");
+        text.push('\n');
+    }
+    text
+}
+
 /// Returns the file of devices with one of them revoked; nothing else of it changes.
 ///
 /// # Errors

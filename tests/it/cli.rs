@@ -43,9 +43,13 @@ fn the_demonstration_gets_every_card_right_and_records_every_check() {
 #[test]
 fn private_files_of_the_demonstration_are_their_owners() {
     use std::os::unix::fs::PermissionsExt as _;
-    for file in
-        ["pin.txt", "keys/keyring.txt", "keys/collect.key", "keys/tag.key", "device/device.key"]
-    {
+    for file in [
+        "pin.txt",
+        "keys/keyring.txt",
+        "keys/collect.key",
+        "packages/register-1.seed",
+        "device/device.key",
+    ] {
         let mode = fs::metadata(world().path(file)).expect(file).permissions().mode() & 0o777;
         assert_eq!(mode, 0o600, "{file}");
     }
@@ -413,13 +417,14 @@ impl Device {
 
 fn build(keys: &Path, dataset: &str, csv: &Path, version: u32, more: &[String], package: &Path) {
     let mut build = program("snapshot");
-    build.args(["build", dataset, "--keys"]).arg(keys).arg("--in").arg(csv);
+    build.args(["build", dataset, "--keep-lapsed", "--keys"]).arg(keys).arg("--in").arg(csv);
+    build.arg("--devices").arg(world().path("keys/devices.csv"));
     build.arg("--out").arg(package).args(["--version", &version.to_string()]).args(more);
     let ended = run(&mut build);
     assert_eq!(ended.status, Some(0), "{ended:?}");
 }
 
-fn program(subcommand: &str) -> Command {
+pub fn program(subcommand: &str) -> Command {
     let mut command = Command::new(PROGRAM);
     command.arg(subcommand);
     command
@@ -427,13 +432,13 @@ fn program(subcommand: &str) -> Command {
 
 /// How a run of the program ended.
 #[derive(Debug)]
-struct Ended {
-    status: Option<i32>,
-    out: String,
-    err: String,
+pub struct Ended {
+    pub status: Option<i32>,
+    pub out: String,
+    pub err: String,
 }
 
-fn run(command: &mut Command) -> Ended {
+pub fn run(command: &mut Command) -> Ended {
     run_with_input(command, b"")
 }
 

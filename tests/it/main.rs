@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod approval;
 mod attacks;
 mod ceremony;
 mod cli;
@@ -9,5 +10,6 @@ mod crash;
 mod encounters;
 mod map;
 mod packages;
+mod postgres;
 mod support;
 mod window;

@@ -152,7 +152,7 @@ const BELONGS: &[(&[&str], &[&str])] = &[
     (&["rxing", "rqrr", "nokhwa"], &["camera"]),
     (&["argon2"], &["keys"]),
     (&["slint", "fieldcheck_ui"], &["platform", "worker", "view", "command", "app"]),
-    (&["clap", "indicatif", "anyhow"], &["command"]),
+    (&["clap", "indicatif", "anyhow", "postgres"], &["command"]),
     (&["object_store", "reqwest", "rustls", "tokio"], &["repository"]),
     // The codec and the bounded decompression stand in `sync-format`, and there alone.
     (&["bincode", "zstd"], &[]),
