@@ -52,7 +52,7 @@ enum Command {
     /// Make headquarters' keys, or show what is public of them
     #[command(subcommand)]
     Keys(keys::Command),
-    /// Build a package from CSV, look into one, or verify one
+    /// Build a list, approve and sign it; look into a package, or verify one
     #[command(subcommand)]
     Snapshot(snapshot::Command),
     /// Verify packages and install them on a device
