@@ -9,7 +9,7 @@ use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 
 use fieldcheck::keys::{DeviceKey as _, SimulatedDeviceKey};
-use fieldcheck::snapshot::units::DEVICE_COLUMNS;
+use fieldcheck::snapshot::units::{DEVICE_COLUMNS, UNIT_COLUMNS};
 use sync_format::v1::package::seal::SealSecret;
 use tempfile::TempDir;
 
@@ -72,6 +72,8 @@ fn held() -> &'static Held {
         let document = fs::read_to_string("assets/ceremony.md").unwrap();
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join("devices.csv"), devices()).unwrap();
+        fs::write(folder.path().join("units.csv"), units()).unwrap();
+        fs::copy("tests/cli/sources.in/notices.csv", folder.path().join("notices.csv")).unwrap();
         let run = |step: Step| {
             let said = run(&step.command, folder.path());
             (step, said)
@@ -79,6 +81,11 @@ fn held() -> &'static Held {
         let said = steps(&document).into_iter().map(run).collect();
         Held { folder, said }
     })
+}
+
+/// One unit, which reads everything.
+fn units() -> String {
+    format!("{}\n1,all,,,no\n", UNIT_COLUMNS.join(","))
 }
 
 /// Three devices, as enrolment writes them down.
@@ -129,7 +136,7 @@ fn run(command: &str, folder: &Path) -> Vec<String> {
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
-    let answer = if command.contains(" sign ") { "yes\n" } else { "" };
+    let answer = if command.contains(" keys sign ") { "yes\n" } else { "" };
     let typed = format!("{answer}{PASSPHRASE}");
     // A program that has ended before it read everything is no failure of the test.
     child.stdin.take().unwrap().write_all(typed.as_bytes()).unwrap_or_default();
