@@ -20,6 +20,7 @@ mod mirror;
 mod postgres;
 mod private_key;
 mod progress;
+mod publish;
 mod qr;
 mod queue;
 mod release;
@@ -28,6 +29,7 @@ mod snapshot;
 mod store;
 mod time;
 mod unlock;
+mod withdraw;
 
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -64,11 +66,18 @@ enum Command {
     Check(check::Options),
     /// Show what the QR codes of pictures hold
     Qr(qr::Options),
+    /// Publish signed drafts into a repository, all of them at once or none
+    ///
+    /// Everything is verified as a device of each unit will. What is published never goes back, and
+    /// of two publishers at once the second is told.
+    Publish(publish::Options),
     /// Copy what a unit needs from a repository onto a stick
     ///
     /// What is there already is kept; what broke off goes on where it was. Packages that newer ones
     /// replace are removed when the newer ones are whole.
     Mirror(mirror::Options),
+    /// Take notices away before the next list comes, by one QR code on paper
+    Withdraw(withdraw::Options),
     /// Sign application updates, of which devices are told
     #[command(subcommand)]
     Release(release::Command),
@@ -117,6 +126,8 @@ impl Cli {
             Command::Keys(command) => keys::run(&command, &*clock, out),
             Command::Snapshot(command) => snapshot::run(&command, &*clock, out),
             Command::Install(options) => install::run(&options, clock, out),
+            Command::Publish(options) => publish::run(&options, &*clock, out),
+            Command::Withdraw(options) => withdraw::run(&options, clock, out),
             Command::Mirror(options) => mirror::run(&options, &*clock, out),
             Command::Release(command) => release::run(&command, &*clock, out),
             Command::Queue(command) => queue::run(&command, clock, out),
@@ -201,6 +212,7 @@ mod tests {
             "verify: pin-file",
             "show: pin-file",
             "proof: pin-file",
+            "apply: pin-file",
         ];
         assert_eq!(found, expected);
     }

@@ -338,7 +338,8 @@ impl DraftFolder {
     }
 }
 
-fn read_signature(path: &Path) -> anyhow::Result<Signature> {
+/// Reads a file of a signature: the key's id, then the signature.
+pub(super) fn read_signature(path: &Path) -> anyhow::Result<Signature> {
     let bytes = files::read(path, SIGNATURE_BYTES as u64)?;
     let parts = bytes.split_first_chunk::<8>().and_then(|(key_id, rest)| {
         Some(Signature { key_id: *key_id, bytes: rest.try_into().ok()? })

@@ -398,7 +398,7 @@ fn copy_all(
     for name in folder.names()? {
         let whole = name.strip_suffix(PARTIAL).unwrap_or(&name);
         let Some(what) = What::of(whole) else { continue };
-        let is_ours = names.iter().any(|ours| *ours == name);
+        let is_ours = names.contains(&name);
         if !is_ours && whats.iter().any(|newer| what.is_replaced_by(newer)) {
             folder.remove(&name)?;
             done.removed.push(name);

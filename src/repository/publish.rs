@@ -24,7 +24,7 @@ pub trait Parts {
     fn manifest(&self) -> &[u8];
     /// Returns the sealed inner manifest.
     fn inner(&self) -> &[u8];
-    /// Returns the encoded envelopes, ascending by unit.
+    /// Returns the encoded envelope of each unit.
     fn envelopes(&self) -> &[(u32, Vec<u8>)];
     /// Returns a sealed chunk, as the manifest counts them from 0.
     fn chunk(&mut self, index: usize) -> io::Result<Vec<u8>>;
@@ -260,8 +260,9 @@ impl Described {
     fn read(parts: &dyn Parts) -> Result<Described, PublishError> {
         let (manifest, hash) = decode_manifest(parts.manifest())?;
         let dataset = manifest.dataset;
-        let units: Vec<(u32, PartRef)> =
+        let mut units: Vec<(u32, PartRef)> =
             parts.envelopes().iter().map(|(unit, bytes)| (*unit, PartRef::of(bytes))).collect();
+        units.sort_unstable();
         let mut envelopes: Vec<PartRef> = units.iter().map(|(_, part)| *part).collect();
         envelopes.sort_unstable();
         if envelopes != manifest.envelopes || PartRef::of(parts.inner()) != manifest.inner {

@@ -11,5 +11,7 @@ mod encounters;
 mod map;
 mod packages;
 mod postgres;
+mod repository;
+mod s3;
 mod support;
 mod window;

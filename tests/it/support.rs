@@ -25,7 +25,7 @@ use sync_format::v1::register::{RegisterRow, Status, TagKey, region_of};
 
 pub const NOW: DeviceTime = DeviceTime(1_795_521_600);
 const HOUR: i64 = 3_600;
-const UNIT: u32 = 4_107;
+pub const UNIT: u32 = 4_107;
 
 pub const HIS_NUMBER: &str = "048088999901";
 /// The citizen's card of 2022, as its QR code has it.
@@ -101,11 +101,11 @@ fn tag_key() -> TagKey {
     TagKey::new(*seed().tag_key())
 }
 
-fn keyring() -> Keyring {
+pub fn keyring() -> Keyring {
     Keyring::simulated(1)
 }
 
-fn root() -> Vec<u8> {
+pub fn root() -> Vec<u8> {
     let (made, expires) = (NOW.0 - 30 * 24 * HOUR, NOW.0 + 365 * 24 * HOUR);
     keyring().root(Purpose::Demo, 1, made, expires).expect("a root")
 }
@@ -126,7 +126,7 @@ pub fn units() -> Vec<Unit> {
     }]
 }
 
-fn seed() -> Seed {
+pub fn seed() -> Seed {
     Seed::new([7; 32])
 }
 
@@ -138,7 +138,7 @@ fn package(draft: &Draft, roles: &[Role]) -> Vec<u8> {
     draft.package(UNIT, &root_chain, signatures).expect("a package")
 }
 
-fn terms(number: u64) -> Terms {
+pub fn terms(number: u64) -> Terms {
     Terms {
         version: version(number),
         created: NOW.0 - 3 * HOUR,
