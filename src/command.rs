@@ -207,12 +207,12 @@ mod tests {
         let expected = [
             "install: pin-file",
             "check: pin-file",
+            "apply: pin-file",
             "list: pin-file",
             "verify: pin-file",
             "verify: pin-file",
             "show: pin-file",
             "proof: pin-file",
-            "apply: pin-file",
         ];
         assert_eq!(found, expected);
     }

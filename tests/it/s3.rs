@@ -14,7 +14,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, SystemTime};
 
 use fieldcheck::snapshot::build::{self, Draft, Terms};
-use hyper::service::{Service as _, service_fn};
+use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use s3s::auth::SimpleAuth;
 use s3s::service::S3ServiceBuilder;
@@ -137,7 +137,7 @@ async fn serve(listener: TcpListener, folder: PathBuf, gate: Arc<Gate>, stop: Ar
                     gate.open.notified().await;
                 }
                 let _alone = one_by_one.lock().await;
-                service.call(request).await
+                service.call(request.map(s3s::Body::from)).await
             }
         });
         tokio::spawn(
