@@ -33,6 +33,7 @@ use crate::store::verify::{StoreFault, VerifiedStore};
 use crate::store::{self, StoreError};
 use crate::verdict::{self, Answer};
 
+pub mod loading;
 pub mod proof;
 #[cfg(test)]
 mod attacks;
@@ -364,13 +365,7 @@ impl Device {
                 return Err(error);
             }
         };
-        // From here on the new snapshot is the one that answers, whatever else fails.
-        session.lookup = Lookup::open(&self.places.store(), &session.state)?;
-        session.faults_logged = session.lookup.faults().len();
-        session.lost_logged = session.lookup.lost_changes();
-        session.log(Event::Install, u32::from(dataset.number()))?;
-        let floor = state_floor(&session.state)?;
-        self.vault.raise_floor(&mut session.unlocked, floor, &*self.key)?;
+        self.take_up(session, dataset)?;
         Ok(dataset)
     }
 }
@@ -615,14 +610,7 @@ impl Session {
     ) -> Result<VerifiedStore, DeviceError> {
         let store = self.places.store();
         let verified = store::verify::verify(&self.state, &store, dataset, progress);
-        if let Some(part) = verified.as_ref().err().and_then(StoreFault::changed_part) {
-            self.state.distrust(dataset, part)?;
-            self.lookup = Lookup::open(&store, &self.state)?;
-            self.log_faults()?;
-        }
-        if verified.is_ok() {
-            self.log(Event::ListVerified, u32::from(dataset.number()))?;
-        }
+        self.take_in(dataset, &verified)?;
         Ok(verified?)
     }
 
