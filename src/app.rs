@@ -11,11 +11,13 @@ use slint::ComponentHandle as _;
 
 use crate::camera::FrameSource;
 use crate::camera::pictures::PictureSource;
+use crate::carried::{self, Stick};
 use crate::clock::SystemClock;
 use crate::device::{Device, DeviceError};
 use crate::keys::UnlockError;
 use crate::platform::desktop::SoftwareDeviceKey;
 use crate::view::{View, preview};
+use crate::worker::loading::FindSticks;
 use crate::worker::{Emit, Event, OpenSource, Worker, code_of};
 
 /// What the program is started with.
@@ -25,6 +27,8 @@ pub struct Options {
     pub data: PathBuf,
     /// Pictures that stand in for a camera; empty means the camera.
     pub pictures: Vec<PathBuf>,
+    /// Folders that stand in for sticks; empty means the sticks.
+    pub sticks: Vec<PathBuf>,
     /// Width and height of the window at the start.
     pub size: (f32, f32),
 }
@@ -69,8 +73,12 @@ pub fn run(options: Options) -> Result<(), AppError> {
     window.window().set_size(slint::LogicalSize::new(width, height));
 
     let night = Arc::new(AtomicBool::new(false));
-    let worker =
-        Worker::start(device, open_source(options.pictures), emit_to_screen(Arc::clone(&night)));
+    let worker = Worker::start(
+        device,
+        open_source(options.pictures),
+        find_sticks(options.sticks),
+        emit_to_screen(Arc::clone(&night)),
+    );
     let view = View::new(window, worker, clock);
     VIEW.set(Some(Rc::clone(&view)));
     let timer = slint::Timer::default();
@@ -142,6 +150,21 @@ fn open_source(pictures: Vec<PathBuf>) -> OpenSource {
     Box::new(|| Err(crate::camera::CameraError::NotFound))
 }
 
+/// Returns what finds sticks: those that the system has mounted, or the folders that stand in for
+/// them.
+fn find_sticks(folders: Vec<PathBuf>) -> FindSticks {
+    if folders.is_empty() {
+        return Box::new(carried::sticks);
+    }
+    Box::new(move || {
+        let there = folders.iter().filter(|folder| folder.is_dir());
+        let label = |folder: &Path| {
+            folder.file_name().unwrap_or(folder.as_os_str()).to_string_lossy().into_owned()
+        };
+        there.map(|folder| Stick { folder: folder.clone(), label: label(folder) }).collect()
+    })
+}
+
 /// Returns what brings the worker's events to the screen's thread.
 ///
 /// Of the frames at most one is on its way: the screen shows the newest, and the rest are dropped.
@@ -186,10 +209,11 @@ pub enum Asked {
 
 /// How the program is used.
 pub const USAGE: &str = "\
-fieldcheck --data DIR [--pictures FILE_OR_DIR]... [--size WIDTHxHEIGHT]
+fieldcheck --data DIR [--pictures FILE_OR_DIR]... [--stick DIR]... [--size WIDTHxHEIGHT]
 
   --data DIR               folder of an enrolled device (`fieldcheckctl demo` makes one)
   --pictures FILE_OR_DIR   pictures that stand in for the camera, one after the other
+  --stick DIR              a folder that stands in for a stick with lists
   --size WIDTHxHEIGHT      size of the window at the start; 480x800 where it is left out
   --help, --version        print this text, or the version";
 
@@ -199,7 +223,8 @@ fieldcheck --data DIR [--pictures FILE_OR_DIR]... [--size WIDTHxHEIGHT]
 pub fn read_arguments(
     arguments: impl IntoIterator<Item = std::ffi::OsString>,
 ) -> Result<Asked, String> {
-    let (mut data, mut pictures, mut size) = (None, Vec::new(), (480.0, 800.0));
+    let (mut data, mut pictures, mut sticks) = (None, Vec::new(), Vec::new());
+    let mut size = (480.0, 800.0);
     let mut arguments = arguments.into_iter();
     while let Some(argument) = arguments.next() {
         let mut value = || arguments.next().ok_or(format!("{} needs a value", argument.display()));
@@ -208,6 +233,7 @@ pub fn read_arguments(
             Some("--version" | "-V") => return Ok(Asked::Version),
             Some("--data") => data = Some(PathBuf::from(value()?)),
             Some("--pictures") => pictures.push(PathBuf::from(value()?)),
+            Some("--stick") => sticks.push(PathBuf::from(value()?)),
             Some("--size") => {
                 let value = value()?;
                 size = value
@@ -219,7 +245,7 @@ pub fn read_arguments(
         }
     }
     match data {
-        Some(data) => Ok(Asked::Run(Options { data, pictures, size })),
+        Some(data) => Ok(Asked::Run(Options { data, pictures, sticks, size })),
         None => Err("--data is missing".to_owned()),
     }
 }
@@ -243,9 +269,11 @@ mod tests {
         let options = Options {
             data: "d".into(),
             pictures: vec!["a".into(), "b".into()],
+            sticks: vec!["s".into()],
             size: (800.0, 480.0),
         };
-        let arguments = ["--data", "d", "--pictures", "a", "--pictures", "b", "--size", "800x480"];
+        let arguments = "--data d --pictures a --pictures b --stick s --size 800x480";
+        let arguments: Vec<&str> = arguments.split(' ').collect();
         assert_eq!(read(&arguments), Ok(Asked::Run(options)));
         for (arguments, refusal) in [
             (&[][..], "--data is missing"),

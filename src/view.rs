@@ -23,6 +23,8 @@ mod about;
 mod entry;
 mod home;
 mod list;
+mod load;
+mod loads;
 mod outcome;
 mod queue;
 mod scan;
@@ -32,6 +34,7 @@ pub mod shots;
 mod trouble;
 mod unlock;
 mod verdict;
+mod withdrawal;
 
 pub use scan::{Preview, preview};
 
@@ -41,6 +44,9 @@ struct State {
     entry: entry::Entered,
     checked: Option<Checked>,
     outcome: outcome::Chosen,
+    load: load::Held,
+    /// Where the history of loads was opened from.
+    before_loads: ui::Screen,
     scanning_since: Option<Instant>,
     hint_since: Instant,
     /// Time since boot at the last touch: it goes on while the device sleeps.
@@ -79,6 +85,8 @@ impl View {
                 entry: entry::Entered::default(),
                 checked: None,
                 outcome: outcome::Chosen::default(),
+                load: load::Held::default(),
+                before_loads: ui::Screen::Home,
                 scanning_since: None,
                 hint_since: Instant::now(),
                 last_touch,
@@ -98,6 +106,9 @@ impl View {
         settings::connect(&view);
         about::connect(&view);
         list::connect(&view);
+        load::connect(&view);
+        loads::connect(&view);
+        withdrawal::connect(&view);
         trouble::connect(&view);
         view.ask(Request::Attempts);
         view
@@ -149,7 +160,16 @@ impl View {
             Event::Unrecorded(unrecorded) => outcome::start_earlier(self, unrecorded),
             Event::Home(home) => home::show(self, &home),
             Event::Queue(rows, count) => queue::show(self, &rows, count),
-            Event::Lists(lists) => list::show(self, &lists),
+            Event::Lists(lists) => {
+                list::show(self, &lists);
+                load::show_installed(self, &lists);
+            }
+            Event::Sticks(sticks) => load::show_sticks(self, *sticks),
+            Event::LoadProgress(progress) => load::show_progress(self, &progress),
+            Event::LoadEnded(end) => load::show_end(self, &end),
+            Event::Loads(loads) => loads::show(self, &loads),
+            Event::Withdrawal(news) => withdrawal::show(self, &news),
+            Event::ReadAgain(news) => list::show_read_again(self, news),
             Event::Failed { code } => trouble::show(self, code),
         }
     }
@@ -182,6 +202,9 @@ impl View {
     pub fn lock(self: &Rc<View>) {
         self.state.borrow_mut().open = false;
         self.forget();
+        load::clear(self);
+        withdrawal::clear(self);
+        list::clear(self);
         self.ask(Request::Lock);
         self.go(ui::Screen::Unlock);
     }
@@ -207,6 +230,9 @@ impl View {
         if self.screen() == ui::Screen::Scan && screen != ui::Screen::Scan {
             self.state.borrow_mut().scanning_since = None;
             self.ask(Request::StopScan);
+        }
+        if self.screen() == ui::Screen::Load && screen != ui::Screen::Load {
+            self.ask(Request::WatchSticks(false));
         }
         self.global::<ui::App>().set_screen(screen);
     }
@@ -248,6 +274,10 @@ fn connect_app(view: &Rc<View>) {
             ui::Screen::Outcome => ui::Screen::Verdict,
             ui::Screen::About => ui::Screen::Settings,
             ui::Screen::Unlock => ui::Screen::Unlock,
+            // Each closes itself, one step at a time.
+            ui::Screen::Load => return view.global::<ui::Load>().invoke_back(),
+            ui::Screen::Loads => return view.global::<ui::Loads>().invoke_close(),
+            ui::Screen::Withdrawal => return view.global::<ui::WithdrawalView>().invoke_close(),
             _ => ui::Screen::Home,
         };
         view.go(to);

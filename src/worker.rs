@@ -1,8 +1,9 @@
 //! Keeps everything slow off the screen's thread: camera, decoding, databases, keys.
 //!
-//! Three threads: one takes frames from the source and leaves the newest in a slot; one takes it
-//! from there and decodes, so that a slow frame never makes a queue; one holds the device and does
-//! what the screen asks for, in order. The screen sends a [`Request`] and gets [`Event`]s through a
+//! Four threads: one takes frames from the source and leaves the newest in a slot; one takes it
+//! from there and decodes, so that a slow frame never makes a queue; one looks for sticks while
+//! somebody wants to load a list; one holds the device and does what the screen asks for, in order.
+//! Loading a list has a thread for as long as it takes ([`loading`]), so that checks go on. The screen sends a [`Request`] and gets [`Event`]s through a
 //! function that must not wait. A person's document stays here, with the session.
 //!
 //! What this does not do: judge (`device` does), or know of any screen.
@@ -18,6 +19,7 @@ use sync_format::v1::record::{CheckReason, Outcome, OutcomeWhy};
 
 use crate::camera::decode::{self, Hint};
 use crate::camera::{CameraError, Frame, FrameSource, LatestFrame};
+use crate::carried::{Found, Stick};
 use crate::checks::ListState;
 use crate::clock::DeviceTime;
 use crate::device::{Device, DeviceError, RecentKind, Session};
@@ -28,8 +30,15 @@ use crate::encounter::Conclusion;
 use crate::keys::{Attempts, Pin, Protection, UnlockError};
 use crate::lookup::LookupError;
 use crate::queue::Opened;
-use crate::store::state::{Enrolment, Recent};
+use crate::store::state::{Enrolment, Load, Recent};
 use crate::verdict::Answer;
+
+pub mod loading;
+
+use loading::{
+    FindSticks, JobEnd, LoadEnd, LoadProgress, Loading, ReadAgain, StickSwitch, Sticks,
+    WithdrawalNews,
+};
 
 /// Opens the source of frames; called on the camera's thread.
 pub type OpenSource = Box<dyn Fn() -> Result<Box<dyn FrameSource>, CameraError> + Send>;
@@ -121,6 +130,37 @@ pub enum Request {
         /// Its value.
         value: String,
     },
+    /// Look for sticks, and what lies on them, from now on, or look no more.
+    WatchSticks(bool),
+    /// What lies on the sticks now; sent by the thread that looks.
+    SticksSeen {
+        /// The sticks.
+        sticks: Vec<Stick>,
+        /// What lies on them.
+        found: Found,
+    },
+    /// Load a package that was seen.
+    Load {
+        /// Name of its file.
+        file: String,
+        /// Service number of who loads.
+        by: String,
+    },
+    /// Read again everything that is installed.
+    ReadAgain,
+    /// Stop what is being loaded, or read again.
+    StopJob,
+    /// A load, or reading again, is over; sent by its thread.
+    JobEnded {
+        /// Which.
+        number: u64,
+        /// What came of it.
+        end: Box<JobEnd>,
+    },
+    /// What was loaded on this device.
+    Loads,
+    /// Apply the withdrawal that was read last.
+    ApplyWithdrawal,
     /// End the threads.
     Quit,
 }
@@ -179,6 +219,18 @@ pub enum Event {
     Queue(Vec<Recent>, u64),
     /// What is installed.
     Lists(Vec<InstalledList>),
+    /// What lies on the sticks.
+    Sticks(Box<Sticks>),
+    /// How far the load is.
+    LoadProgress(LoadProgress),
+    /// The load is over.
+    LoadEnded(Box<LoadEnd>),
+    /// What was loaded on this device, newest first.
+    Loads(Vec<Load>),
+    /// An emergency withdrawal was read, applied or refused.
+    Withdrawal(Box<WithdrawalNews>),
+    /// How far reading again is, or what came of it.
+    ReadAgain(ReadAgain),
     /// Something keeps the device from working.
     Failed {
         /// A short name of it.
@@ -243,7 +295,7 @@ pub const SETTINGS: [&str; 2] = ["auto-lock", "check-reason"];
 pub const SCREEN_SETTINGS: [&str; 3] = ["theme", "language", "glove"];
 
 /// What home shows.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Home {
     /// The list of notices.
     pub list: ListState,
@@ -261,6 +313,10 @@ pub struct Home {
     pub now: DeviceTime,
     /// Whether the clock is behind a signed time.
     pub time_is_suspect: bool,
+    /// Changes to a list are installed and cannot be read.
+    pub changes_lost: bool,
+    /// The name of a newer program that was seen on a stick.
+    pub newer_program: Option<String>,
 }
 
 /// A check that was answered.
@@ -293,14 +349,22 @@ pub struct InstalledList {
 pub struct Worker {
     requests: Sender<Request>,
     camera: Arc<CameraSwitch>,
+    sticks: Arc<StickSwitch>,
     threads: Vec<JoinHandle<()>>,
 }
 
 impl Worker {
-    /// Starts the threads for a device; `open_source` is called when a card is first looked for.
-    pub fn start(device: Device, open_source: OpenSource, emit: Emit) -> Worker {
+    /// Starts the threads for a device; `open_source` is called when a card is first looked for,
+    /// `find_sticks` while somebody wants to load a list.
+    pub fn start(
+        device: Device,
+        open_source: OpenSource,
+        find_sticks: FindSticks,
+        emit: Emit,
+    ) -> Worker {
         let (requests, inbox) = mpsc::channel();
         let camera = Arc::new(CameraSwitch::default());
+        let sticks = Arc::new(StickSwitch::default());
         let slot = Arc::new(LatestFrame::new());
         let desk = Desk {
             device,
@@ -308,6 +372,9 @@ impl Worker {
             shown: None,
             scan_reason: CheckReason::DocumentCheck,
             camera: Arc::clone(&camera),
+            sticks: Arc::clone(&sticks),
+            loading: Loading::default(),
+            requests: requests.clone(),
             emit: Arc::clone(&emit),
         };
         let threads = vec![
@@ -320,9 +387,13 @@ impl Worker {
                 let (camera, requests) = (Arc::clone(&camera), requests.clone());
                 move || run_decoder(&camera, &slot, &requests, &emit)
             }),
+            std::thread::spawn({
+                let (sticks, requests) = (Arc::clone(&sticks), requests.clone());
+                move || loading::run_sticks(&sticks, &find_sticks, &requests)
+            }),
             std::thread::spawn(move || desk.run(&inbox)),
         ];
-        Worker { requests, camera, threads }
+        Worker { requests, camera, sticks, threads }
     }
 
     /// Asks for something; the answer comes as an event.
@@ -335,6 +406,7 @@ impl Worker {
 impl Drop for Worker {
     fn drop(&mut self) {
         self.camera.quit();
+        self.sticks.quit();
         self.ask(Request::Quit);
         for thread in self.threads.drain(..) {
             // A thread that panicked has said so through the panic hook.
@@ -549,6 +621,10 @@ struct Desk {
     shown: Option<Shown>,
     scan_reason: CheckReason,
     camera: Arc<CameraSwitch>,
+    sticks: Arc<StickSwitch>,
+    loading: Loading,
+    /// For the threads of jobs.
+    requests: Sender<Request>,
     emit: Emit,
 }
 
@@ -618,11 +694,7 @@ impl Desk {
                 }
             }
             Request::Forget => self.shown = None,
-            Request::Home => {
-                if let Some(home) = self.home()? {
-                    (self.emit)(Event::Home(home));
-                }
-            }
+            Request::Home => self.tell_home()?,
             Request::Queue => {
                 if let Some(session) = &self.session {
                     let (rows, count) = (session.recent(RECENT_LINES)?, session.queue().count()?);
@@ -641,6 +713,14 @@ impl Desk {
                 }
                 Some(session) => session.set_setting(name, &value)?,
             },
+            Request::WatchSticks(looks) => self.sticks.look(looks && self.session.is_some()),
+            Request::SticksSeen { sticks, found } => self.see_sticks(&sticks, found),
+            Request::Load { file, by } => return self.load(&file, by),
+            Request::ReadAgain => self.read_again(),
+            Request::StopJob => self.loading.stop(),
+            Request::JobEnded { number, end } => return self.end_job(number, *end),
+            Request::Loads => return self.tell_loads(),
+            Request::ApplyWithdrawal => return self.apply_withdrawal(),
             // `run` ends on it.
             Request::Quit => {}
         }
@@ -685,6 +765,8 @@ impl Desk {
     /// Closes the databases and wipes the keys and the person on the screen.
     fn lock(&mut self) {
         self.camera.stop();
+        self.sticks.look(false);
+        self.loading.end();
         self.shown = None;
         if let Some(mut session) = self.session.take()
             && let Err(error) = session.log_lock()
@@ -701,6 +783,10 @@ impl Desk {
         since: Instant,
     ) -> Result<(), DeviceError> {
         if self.session.is_none() {
+            return Ok(());
+        }
+        if let Some(payload) = payloads.iter().find(|it| loading::is_withdrawal(&it.bytes)) {
+            self.see_withdrawal(&String::from_utf8_lossy(&payload.bytes));
             return Ok(());
         }
         match qr::the_card(payloads.iter().map(|payload| payload.bytes.as_slice())) {
@@ -830,7 +916,16 @@ impl Desk {
             searches_renew_in,
             now: time.upper,
             time_is_suspect: time.is_suspect(),
+            changes_lost: !session.lookup().lost_changes().is_empty(),
+            newer_program: self.loading.newer_program().map(str::to_owned),
         }))
+    }
+
+    fn tell_home(&self) -> Result<(), DeviceError> {
+        if let Some(home) = self.home()? {
+            (self.emit)(Event::Home(home));
+        }
+        Ok(())
     }
 }
 
@@ -997,7 +1092,7 @@ mod tests {
 
             let (told, events) = mpsc::channel();
             let emit: Emit = Arc::new(move |event| told.send(event).unwrap_or_default());
-            let worker = Worker::start(enrolled.device(), open_source, emit);
+            let worker = Worker::start(enrolled.device(), open_source, Box::new(Vec::new), emit);
             Running { worker, events, enrolled }
         }
 
@@ -1179,6 +1274,9 @@ mod tests {
                 shown: None,
                 scan_reason: CheckReason::DocumentCheck,
                 camera: Arc::clone(&camera),
+                sticks: Arc::default(),
+                loading: Loading::default(),
+                requests: mpsc::channel().0,
                 emit: Arc::new(move |event| told.send(event).unwrap_or_default()),
             };
             desk.serve(Request::StartScan).unwrap();
@@ -1351,6 +1449,9 @@ mod tests {
             shown: None,
             scan_reason: CheckReason::DocumentCheck,
             camera: Arc::clone(&camera),
+            sticks: Arc::default(),
+            loading: Loading::default(),
+            requests: mpsc::channel().0,
             emit: Arc::new(move |event| told.send(event).unwrap_or_default()),
         };
         let payload = |bytes: &[u8]| decode::Payload { bytes: bytes.to_vec() };

@@ -424,7 +424,14 @@ fn write_screens(
     let digits: Zeroizing<Vec<u8>> =
         Zeroizing::new(pin.digits.bytes().map(|digit| digit - b'0').collect());
     let pictures: Vec<PathBuf> = cards.iter().map(|card| place.cards().join(&card.file)).collect();
-    let shots = crate::view::shots::write(folder, device, Arc::clone(clock), &digits, &pictures)?;
+    let shots = crate::view::shots::write(
+        folder,
+        device,
+        Arc::clone(clock),
+        &digits,
+        &pictures,
+        &place.folder.join("packages"),
+    )?;
     for file in &shots.files {
         writeln!(out, "screen     {}", file.display())?;
     }

@@ -16,6 +16,9 @@ pub(super) fn connect(view: &Rc<View>) {
     home.on_open_queue(callback(view, open_queue));
     home.on_open_unrecorded(callback(view, |view| view.ask(Request::OpenUnrecorded)));
     home.on_open_list(callback(view, super::list::open));
+    home.on_open_load(callback(view, super::load::open));
+    home.set_update_lost(false);
+    home.set_new_program("".into());
     home.on_open_settings(callback(view, |view| view.go(ui::Screen::Settings)));
 }
 
@@ -40,6 +43,8 @@ pub(super) fn show(view: &Rc<View>, home: &worker::Home) {
     screen.set_list(line);
     screen.set_queue_count(to_int(u32::try_from(home.waiting).unwrap_or(u32::MAX)));
     screen.set_unrecorded(to_int(home.unrecorded));
+    screen.set_update_lost(home.changes_lost);
+    screen.set_new_program(home.newer_program.clone().unwrap_or_default().into());
     let hours = home.oldest_hour.map_or(0, |oldest| home.now.hour().saturating_sub(oldest));
     // Records keep their hour alone: below two days nothing finer can be told.
     let (oldest_age, oldest_unit) = match hours {

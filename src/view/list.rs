@@ -9,6 +9,7 @@ use sync_format::v1::package::Dataset;
 use super::{View, callback, moment_text, thousands};
 use crate::clock::DeviceTime;
 use crate::document::Place;
+use crate::worker::loading::ReadAgain;
 use crate::worker::{InstalledList, Request};
 
 /// Sets the callbacks.
@@ -16,11 +17,43 @@ pub(super) fn connect(view: &Rc<View>) {
     let list = view.global::<ui::List>();
     list.set_installed(ModelRc::new(VecModel::default()));
     list.set_counts(ModelRc::new(VecModel::default()));
+    clear(view);
+    list.on_open_load(callback(view, super::load::open));
+    list.on_open_loads(callback(view, super::loads::open));
+    list.on_start_reading(callback(view, |view| view.ask(Request::ReadAgain)));
+    list.on_stop_reading(callback(view, |view| view.ask(Request::StopJob)));
     list.on_close(callback(view, |view| {
         // One step back: to the verdict, where it was opened from there.
         let is_from_verdict = view.state.borrow().checked.is_some();
         view.go(if is_from_verdict { ui::Screen::Verdict } else { ui::Screen::Home });
     }));
+}
+
+/// Forgets what reading again has found.
+pub(super) fn clear(view: &Rc<View>) {
+    view.global::<ui::List>().set_read_again(ui::ReadAgain::No);
+}
+
+/// Shows how far reading again is, or what came of it.
+pub(super) fn show_read_again(view: &Rc<View>, news: ReadAgain) {
+    let list = view.global::<ui::List>();
+    list.set_read_again(match news {
+        ReadAgain::Running(percent) => {
+            list.set_percent(i32::from(percent));
+            ui::ReadAgain::Running
+        }
+        ReadAgain::Whole => ui::ReadAgain::Whole,
+        ReadAgain::Damaged(dataset) => {
+            let shown = super::load::dataset_to_ui(dataset).unwrap_or(ui::Dataset::Notices);
+            list.set_damaged(shown);
+            ui::ReadAgain::Damaged
+        }
+        ReadAgain::Stopped => ui::ReadAgain::Stopped,
+        ReadAgain::Failed => ui::ReadAgain::Failed,
+    });
+    if !matches!(news, ReadAgain::Running(_)) {
+        view.ask(Request::Lists);
+    }
 }
 
 /// Goes to the screen and asks for what it shows.
@@ -66,7 +99,8 @@ fn line(list: &InstalledList) -> Option<ui::InstalledList> {
 /// As many regions are named; the rest are counted, for a whole nation fills no line.
 const NAMED_REGIONS: usize = 6;
 
-fn regions(codes: &[u16]) -> String {
+/// Names regions by the first three digits of their numbers; empty for the whole country.
+pub(super) fn regions(codes: &[u16]) -> String {
     let name = |code: &u16| {
         let text = Place::of_prefix(*code).describe();
         let name = text.split_once(" – ").map_or(text.as_str(), |(_, name)| name);

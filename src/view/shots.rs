@@ -11,13 +11,14 @@ use std::sync::mpsc::{self, Receiver};
 use std::time::{Duration, Instant};
 
 use fieldcheck_ui as ui;
-use slint::ComponentHandle as _;
 use slint::platform::software_renderer::{MinimalSoftwareWindow, RepaintBufferType};
 use slint::platform::{Platform, PlatformError, WindowAdapter};
+use slint::{ComponentHandle as _, Model as _};
 
 use super::{Preview, View, preview};
 use crate::camera::FrameSource;
 use crate::camera::pictures::PictureSource;
+use crate::carried::Stick;
 use crate::clock::Clock;
 use crate::device::Device;
 use crate::worker::{Event, Worker};
@@ -60,7 +61,8 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// Size of the pictures: the smallest handheld.
 const SIZE: (u32, u32) = (480, 800);
 
-/// Unlocks `device`, shows it `pictures` one after the other, and writes the screens to `folder`.
+/// Unlocks `device`, shows it `pictures` one after the other and `stick` with its packages, and writes
+/// the screens to `folder`.
 ///
 /// Sets the process's Slint platform, which can be done once.
 pub fn write(
@@ -69,6 +71,7 @@ pub fn write(
     clock: Arc<dyn Clock>,
     pin: &[u8],
     pictures: &[PathBuf],
+    stick: &Path,
 ) -> Result<Shots, ShotsError> {
     let window = MinimalSoftwareWindow::new(RepaintBufferType::NewBuffer);
     slint::platform::set_platform(Box::new(Headless(Rc::clone(&window))))?;
@@ -78,9 +81,11 @@ pub fn write(
 
     let (send, events) = mpsc::channel();
     let paths = pictures.to_vec();
+    let stick = Stick { folder: stick.to_owned(), label: "DON-MAU-1".to_owned() };
     let worker = Worker::start(
         device,
         Box::new(move || Ok(Box::new(PictureSource::open(&paths)?) as Box<dyn FrameSource>)),
+        Box::new(move || vec![stick.clone()]),
         Arc::new(move |event| {
             let message = match event {
                 Event::Frame(frame, origin) => Message::Frame(preview(&frame, origin, false)),
@@ -174,12 +179,36 @@ impl Walk {
         view.global::<ui::Home>().invoke_open_list();
         self.pump(Duration::from_millis(200));
         self.shoot("13-list")?;
+        self.load()?;
         view.global::<ui::Home>().invoke_type_in();
         self.shoot("08-entry-reason")?;
         view.global::<ui::Entry>().invoke_pick_reason(ui::CheckReason::NoDocument);
         self.shoot("09-entry")?;
         view.lock();
         self.wait("the lock", |view| view.screen() == ui::Screen::Unlock)
+    }
+
+    /// Looks at what lies on the stick, at one package of it, and at what was loaded before.
+    fn load(&mut self) -> Result<(), ShotsError> {
+        let view = Rc::clone(&self.view);
+        view.global::<ui::Home>().invoke_open_load();
+        self.wait("the packages on the stick", |view| {
+            view.global::<ui::Load>().get_found().row_count() > 0
+        })?;
+        // What is installed stands beside them a moment later.
+        self.pump(Duration::from_millis(200));
+        self.shoot("15-load")?;
+        let load = view.global::<ui::Load>();
+        load.invoke_look_at(0);
+        self.shoot("16-load-package")?;
+        load.invoke_change_loader();
+        self.shoot("17-load-who")?;
+        load.invoke_back();
+        load.invoke_open_loads();
+        self.wait("the history of loads", |view| {
+            view.global::<ui::Loads>().get_rows().row_count() > 0
+        })?;
+        self.shoot("18-loads")
     }
 
     fn record_wrong_person(&mut self) -> Result<(), ShotsError> {

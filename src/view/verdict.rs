@@ -21,7 +21,7 @@ pub(super) fn connect(view: &Rc<View>) {
     let verdict = view.global::<ui::VerdictView>();
     verdict.on_next(callback(view, super::scan::start));
     verdict.on_type_in(callback(view, super::entry::start));
-    verdict.on_open_list(callback(view, super::list::open));
+    verdict.on_open_load(callback(view, super::load::open));
     verdict.on_ticked(callback(view, super::outcome::show_checks));
     verdict.on_save_again(callback(view, |view| view.ask(Request::RecordCheck)));
     verdict.on_alike(callback(view, |view| {
@@ -367,6 +367,8 @@ fn kind_to_ui(kind: FindingKind) -> ui::FindingKind {
         FindingKind::TimeNotTrusted => ui::FindingKind::TimeNotTrusted,
         FindingKind::TooLittleKnown => ui::FindingKind::TooLittleKnown,
         FindingKind::ChipDemanded => ui::FindingKind::ChipDemanded,
+        FindingKind::NoticeUnconfirmed => ui::FindingKind::NoticeUnconfirmed,
+        FindingKind::ListIncomplete => ui::FindingKind::ListIncomplete,
     }
 }
 

@@ -8,13 +8,15 @@ use std::time::{Duration, Instant};
 
 use fieldcheck::camera::FrameSource;
 use fieldcheck::camera::pictures::PictureSource;
+use fieldcheck::carried::Stick;
 use fieldcheck::clock::{DeviceTime, FixedClock};
 use fieldcheck::device::{self, Device, RecentKind};
 use fieldcheck::document::{Date, Name};
 use fieldcheck::invented::{World, draw};
 use fieldcheck::keys::{ArgonCost, Pin, SimulatedDeviceKey};
-use fieldcheck::snapshot::build::{self, Terms};
+use fieldcheck::snapshot::build::{self, Draft, Terms, Unit};
 use fieldcheck::snapshot::keyring::Keyring;
+use fieldcheck::snapshot::withdrawal;
 use fieldcheck::store::install::Proceed;
 use fieldcheck::store::state::Enrolment;
 use fieldcheck::view::{Preview, View, preview};
@@ -25,9 +27,13 @@ use i_slint_backend_testing::{
 };
 use slint::platform::PointerEventButton;
 use slint::{ComponentHandle as _, Model as _};
-use sync_format::v1::package::{Freshness, Purpose, SnapshotVersion};
+use sync_format::codec::{self, Kind};
+use sync_format::v1::message::{SignedWithdrawal, Withdrawal};
+use sync_format::v1::notice::Notice;
+use sync_format::v1::package::seal::{SealSecret, Seed};
+use sync_format::v1::package::{Dataset, Domain, Freshness, Purpose, Role, SnapshotVersion};
 use sync_format::v1::record::Outcome;
-use sync_format::v1::register::TagKey;
+use sync_format::v1::register::{RegisterRow, Status, region_of};
 
 const PIN: [u8; 6] = [4, 0, 2, 9, 1, 3];
 
@@ -50,6 +56,49 @@ struct Duty {
     folder: tempfile::TempDir,
     clock: Arc<FixedClock>,
     pictures: Vec<PathBuf>,
+    notices: Vec<Notice>,
+    rows: Vec<RegisterRow>,
+    seed: Seed,
+}
+
+const UNIT: u32 = 3;
+
+fn keyring() -> Keyring {
+    Keyring::simulated(1)
+}
+
+fn root() -> Vec<u8> {
+    keyring().root(Purpose::Demo, 1, NOW.0 - 30 * 86_400, NOW.0 + 30 * 86_400).unwrap()
+}
+
+fn seal_secret() -> SealSecret {
+    SealSecret::new([0xd1; 32])
+}
+
+fn units() -> Vec<Unit> {
+    vec![Unit {
+        unit: UNIT,
+        regions: None,
+        freshness: None,
+        chip_required: false,
+        devices: vec![seal_secret().public()],
+    }]
+}
+
+fn terms(version: u64) -> Terms {
+    Terms {
+        version: SnapshotVersion { epoch: 1, version },
+        created: NOW.0 - 7_200 + i64::try_from(version).unwrap(),
+        expires: NOW.0 + 86_400,
+        freshness: Freshness { fresh_hours: 24, usable_hours: 168 },
+        chip_required: false,
+    }
+}
+
+fn package(draft: &Draft, roles: &[Role]) -> Vec<u8> {
+    let root_chain = keyring().sign_root(root()).unwrap();
+    let sign = |role: &Role| keyring().sign_manifest(*role, &draft.manifest);
+    draft.package(UNIT, &root_chain, roles.iter().flat_map(sign).collect()).unwrap()
 }
 
 impl Duty {
@@ -58,39 +107,30 @@ impl Duty {
         let folder = tempfile::tempdir().unwrap();
         let clock = Arc::new(FixedClock::at(NOW));
         let world = World::new(7, 40, Date::from_days(NOW.vietnam_day()));
-        let tags = (0..=255_u8)
-            .map(|byte| TagKey::new([byte; 32]))
-            .find(|key| world.shows_every_disagreement(key))
+        let seed = (0..=255_u8)
+            .map(|byte| Seed::new([byte; 32]))
+            .find(|seed| world.shows_every_disagreement(&seed.tag_key()))
             .unwrap();
-        let keyring = Keyring::simulated(1);
-        let root = keyring.root(Purpose::Demo, 1, NOW.0 + 86_400).unwrap();
-        let chain = keyring.sign_root(root.clone()).unwrap();
-        let terms = Terms {
-            version: SnapshotVersion { epoch: 1, version: 1 },
-            created: NOW.0 - 3_600,
-            expires: NOW.0 + 86_400,
-            freshness: Freshness { fresh_hours: 24, usable_hours: 168 },
-            chip_required: false,
-        };
+        let tags = seed.tag_key();
         let rows = world.register().map(|row| {
             let name = Name::parse(&row.name).map(|name| name.folded());
             let birth = Some(row.birth).filter(|birth| !birth.is_unknown());
             tags.seal_row(row.number, name.as_deref(), birth, row.issued, row.status)
         });
-        let packages = [
-            build::notices(&world.notices(), terms, &keyring, chain.clone()).unwrap(),
-            build::register(rows, &tags, terms, &keyring, chain).unwrap(),
-        ];
+        let rows: Vec<RegisterRow> = rows.collect();
+        let duty =
+            Duty { folder, clock, pictures: Vec::new(), notices: world.notices(), rows, seed };
+        let packages = [duty.list(1, &duty.notices), duty.register(1, &duty.rows)];
         let enrolment = Enrolment {
             device: [7; 16],
             label: "07".to_owned(),
-            unit: 3,
-            root_hash: sync_format::v1::package::sha256(&root),
+            unit: UNIT,
+            root_hash: sync_format::v1::package::sha256(&root()),
             purpose: Purpose::Demo,
             collect_key: fieldcheck::queue::draw_collect_keys().1,
+            seal_secret: seal_secret(),
             enrolled_at: NOW,
         };
-        let duty = Duty { folder, clock, pictures: Vec::new() };
         let key = SimulatedDeviceKey::numbered(7);
         device::enrol(&duty.data(), &key, &*duty.clock, &enrolment, &the_pin(), ArgonCost::FLOOR)
             .unwrap();
@@ -112,6 +152,58 @@ impl Duty {
             })
             .collect();
         Duty { pictures, ..duty }
+    }
+
+    /// A list of notices, signed by author and approver.
+    fn list(&self, version: u64, notices: &[Notice]) -> Vec<u8> {
+        let draft = build::notices(notices, terms(version), &units(), &self.seed).unwrap();
+        package(&draft, &[Role::NoticesAuthor, Role::NoticesApprover])
+    }
+
+    fn register(&self, version: u64, rows: &[RegisterRow]) -> Vec<u8> {
+        let mut regions: Vec<u16> = rows.iter().map(|row| region_of(row.number)).collect();
+        regions.dedup();
+        let rows = rows.iter().copied();
+        let draft = build::register(rows, &regions, terms(version), &units(), &self.seed).unwrap();
+        package(&draft, &[Role::Register])
+    }
+
+    /// The folder that stands in for a stick; it is pushed in once it is there.
+    fn stick(&self) -> PathBuf {
+        self.folder.path().join("DON-MAU-1")
+    }
+
+    /// Writes a package on the stick, which is pushed in by that.
+    fn carries(&self, file: &str, package: &[u8]) {
+        std::fs::create_dir_all(self.stick()).unwrap();
+        std::fs::write(self.stick().join(file), package).unwrap();
+    }
+
+    fn pulls_the_stick(&self) {
+        std::fs::rename(self.stick(), self.folder.path().join("pocket")).unwrap();
+    }
+
+    fn pushes_the_stick_in_again(&self) {
+        std::fs::rename(self.folder.path().join("pocket"), self.stick()).unwrap();
+    }
+
+    /// The same duty with a code as its only picture.
+    fn with_code(mut self, text: &str) -> Duty {
+        let code = qrcode::QrCode::new(text).unwrap();
+        let (width, colors) = (code.width() as u32, code.to_colors());
+        let side = (width + 8) * 6;
+        let picture = image::GrayImage::from_fn(side, side, |x, y| {
+            let inside = |at: u32| (at / 6).checked_sub(4).filter(|at| *at < width);
+            let dark = match (inside(x), inside(y)) {
+                (Some(x), Some(y)) => colors[(y * width + x) as usize] == qrcode::Color::Dark,
+                _ => false,
+            };
+            image::Luma([if dark { 0 } else { 255 }])
+        });
+        let path = self.folder.path().join("code.png");
+        picture.save(&path).unwrap();
+        self.pictures = vec![path];
+        self
     }
 
     fn data(&self) -> PathBuf {
@@ -172,6 +264,13 @@ impl Officer {
         let worker = Worker::start(
             duty.device(),
             Box::new(move || Ok(Box::new(PictureSource::open(&pictures)?) as Box<dyn FrameSource>)),
+            Box::new({
+                let folder = duty.stick();
+                move || {
+                    let stick = Stick { folder: folder.clone(), label: "DON-MAU-1".into() };
+                    if folder.is_dir() { vec![stick] } else { Vec::new() }
+                }
+            }),
             Arc::new(move |event| {
                 let message = match event {
                     Event::Frame(frame, origin) => Message::Frame(preview(&frame, origin, false)),
@@ -480,4 +579,322 @@ fn settings_last_over_a_lock() {
     assert_eq!(app.get_theme(), ui::ThemeMode::Night);
     assert_eq!(app.get_language(), ui::Language::English);
     assert!(officer.is_at(ui::Screen::Unlock));
+}
+
+// ---- loading a list ----
+
+impl Officer {
+    fn load(&self) -> ui::Load<'_> {
+        self.window().global::<ui::Load>()
+    }
+
+    /// Opens the screen from home, and waits until the stick's packages are on it.
+    fn looks_at_the_stick(&self, packages: usize) {
+        self.window().global::<ui::Home>().invoke_open_load();
+        assert!(self.is_at(ui::Screen::Load));
+        self.waits_for("the packages", |window| {
+            window.global::<ui::Load>().get_found().row_count() == packages
+        });
+    }
+
+    /// Chooses a package by its title, and begins to load it; says who loads where nobody has yet.
+    fn begins_to_load(&self, version: &str) {
+        let load = self.load();
+        let found = load.get_found().iter().find(|found| found.version == version).unwrap();
+        load.invoke_look_at(found.index);
+        self.presses("KIỂM TRA VÀ NẠP");
+        if load.get_step() == ui::LoadStep::Loader {
+            for digit in "204117".chars() {
+                self.presses(&digit.to_string());
+            }
+            self.presses("TIẾP TỤC");
+        }
+    }
+
+    fn waits_for_step(&self, step: ui::LoadStep) {
+        self.waits_for(&format!("{step:?}"), |window| {
+            window.global::<ui::Load>().get_step() == step
+        });
+    }
+
+    fn checks(&self) -> Vec<ui::CheckState> {
+        self.load().get_checks().iter().map(|line| line.state).collect()
+    }
+}
+
+#[test]
+fn a_commander_loads_the_list_of_a_stick_and_gets_a_proof() {
+    let duty = Duty::with_cards(&["wanted-number"]);
+    let officer = Officer::at(&duty);
+    officer.unlocks();
+    officer.presses("Nạp danh sách. Từ thẻ nhớ hoặc thư mục");
+    officer.waits_for("the first look", |window| !window.global::<ui::Load>().get_looking());
+    assert!(officer.sees("Cắm thẻ nhớ vào máy"));
+
+    // The same list without the notices about one category is pushed in, beside what is no list.
+    let fewer = &duty.notices[1..];
+    duty.carries("notices-1-2.fcsnap", &duty.list(2, fewer));
+    duty.carries("notices-1-1.fcsnap", &duty.list(1, &duty.notices));
+    duty.carries("holiday.fcsnap", b"these are holiday pictures");
+    officer.looks_at_the_stick(3);
+    let load = officer.load();
+    let found: Vec<_> = load.get_found().iter().collect();
+    let states: Vec<_> = found.iter().map(|found| found.state).collect();
+    use ui::PackageState::{Newer, Refused, Same};
+    assert_eq!(states, [Newer, Same, Refused]);
+    assert_eq!(found[0].installed, "1");
+    assert_eq!(found[0].rows_change, "-1");
+    assert_eq!(found[0].place, "DON-MAU-1");
+    assert_eq!(found[0].counts.iter().filter(|count| count.change == "-1").count(), 1);
+    assert_eq!(found[2].problem.kind, ui::LoadProblem::NotAPackage);
+    assert!(officer.sees("holiday.fcsnap. Tệp này không phải danh sách"));
+
+    officer.begins_to_load("2");
+    officer.waits_for_step(ui::LoadStep::Done);
+    assert!(officer.checks().iter().all(|state| *state == ui::CheckState::Done));
+    assert!(officer.sees("Đang dùng danh sách 2"));
+    assert!(load.get_has_proof());
+    let key = SimulatedDeviceKey::numbered(7);
+    let proof = load.get_proof_text();
+    let public = fieldcheck::keys::DeviceKey::public_key(&key);
+    let installed = fieldcheck::device::proof::verify(&proof, &public).unwrap();
+    assert_eq!((installed.device, installed.dataset), ([7; 16], Dataset::Notices));
+    assert_eq!(installed.version, SnapshotVersion { epoch: 1, version: 2 });
+
+    // The second load of a session does not ask again who loads.
+    assert_eq!(load.get_loader(), "204117");
+    officer.presses("VỀ TRANG CHÍNH");
+    officer
+        .waits_for("the new list", |window| window.global::<ui::Home>().get_list().version == "2");
+    officer.presses("QUÉT THẺ");
+    officer.waits_for_screen(ui::Screen::Verdict);
+    let verdict = officer.window().global::<ui::VerdictView>();
+    assert_eq!(verdict.get_list().version, "2", "the new list answers");
+
+    officer.window().global::<ui::List>().invoke_open_loads();
+    officer.waits_for("the history", |window| {
+        window.global::<ui::Loads>().get_rows().row_count() >= 3
+    });
+    let newest = officer.window().global::<ui::Loads>().get_rows().row_data(0).unwrap();
+    assert_eq!(newest.outcome, ui::LoadOutcome::Loaded);
+    assert_eq!((newest.version.as_str(), newest.by.as_str()), ("2", "204117"));
+    drop(officer);
+    assert!(duty.recorded().iter().any(|(kind, _)| *kind == RecentKind::Install));
+}
+
+#[test]
+fn a_list_that_was_tampered_with_is_refused_in_words_and_the_old_one_answers() {
+    let duty = Duty::with_cards(&["wanted-number"]);
+    let list = duty.list(2, &duty.notices);
+    let mut rows = list.clone();
+    *rows.last_mut().unwrap() ^= 1;
+    duty.carries("rows.fcsnap", &rows);
+    let officer = Officer::at(&duty);
+    officer.unlocks();
+    officer.looks_at_the_stick(1);
+    officer.begins_to_load("2");
+    officer.waits_for_step(ui::LoadStep::Refused);
+    assert!(officer.sees("Phần 1 bị hỏng"));
+    assert!(officer.sees("Danh sách 1 vẫn dùng được."));
+    assert!(officer.sees("1. Chép lại danh sách từ nguồn."));
+    use ui::CheckState::{Done, Pending, Refused};
+    let expected = [Done, Done, Done, Done, Done, Done, Refused, Pending, Pending];
+    assert_eq!(officer.checks(), expected);
+    officer.presses("GIỮ DANH SÁCH 1");
+    officer.presses("QUÉT THẺ");
+    officer.waits_for_screen(ui::Screen::Verdict);
+    let verdict = officer.window().global::<ui::VerdictView>();
+    assert_eq!(verdict.get_list().version, "1");
+    assert_eq!(verdict.get_answer(), ui::VerdictKind::Match);
+    officer.window().global::<ui::List>().invoke_open_loads();
+    officer.waits_for("the history", |window| {
+        window.global::<ui::Loads>().get_rows().row_data(0).is_some_and(|newest| {
+            newest.outcome == ui::LoadOutcome::Refused && newest.by == "204117"
+        })
+    });
+}
+
+#[test]
+fn a_list_of_another_issuer_is_named_before_it_can_be_loaded() {
+    let duty = Duty::with_cards(&[]);
+    let others = Keyring::simulated(2);
+    let draft = build::notices(&duty.notices, terms(2), &units(), &duty.seed).unwrap();
+    let root = others.root(Purpose::Demo, 1, NOW.0, NOW.0 + 86_400).unwrap();
+    let signatures = [Role::NoticesAuthor, Role::NoticesApprover]
+        .iter()
+        .flat_map(|role| others.sign_manifest(*role, &draft.manifest))
+        .collect();
+    let chain = others.sign_root(root).unwrap();
+    duty.carries("other.fcsnap", &draft.package(UNIT, &chain, signatures).unwrap());
+    let officer = Officer::at(&duty);
+    officer.unlocks();
+    officer.looks_at_the_stick(1);
+    officer.presses("other.fcsnap. Gói của cơ quan khác lập");
+    assert_eq!(officer.load().get_step(), ui::LoadStep::Refused);
+    assert!(officer.sees("Gói của cơ quan khác lập"));
+    assert!(officer.sees("1. Rút thẻ nhớ, không dùng lại."));
+    assert_eq!(officer.checks()[..2], [ui::CheckState::Done, ui::CheckState::Refused]);
+}
+
+/// A register of many small parts: each is a place where a load can be stopped.
+fn many_parts(duty: &Duty) -> Vec<RegisterRow> {
+    let tags = duty.seed.tag_key();
+    let row = |region: u64, number: u64| {
+        let number = region * 1_000_000_000 + number;
+        tags.seal_row(number, None, None, None, Status::Valid)
+    };
+    (1..=96).flat_map(|region| (1..=40).map(move |number| row(region, number))).collect()
+}
+
+#[test]
+fn a_load_that_was_stopped_goes_on_where_it_was() {
+    let duty = Duty::with_cards(&["clean-2021"]);
+    duty.carries("register-1-2.fcsnap", &duty.register(2, &many_parts(&duty)));
+    let officer = Officer::at(&duty);
+    officer.unlocks();
+    officer.looks_at_the_stick(1);
+    officer.begins_to_load("2");
+    officer.load().invoke_stop();
+    officer.waits_for_step(ui::LoadStep::Stopped);
+    assert!(!officer.load().get_stick_gone());
+    assert!(officer.sees("Phần đã đọc vẫn giữ. Lần sau nạp tiếp từ chỗ này."));
+    officer.presses("NẠP TIẾP");
+    officer.waits_for_step(ui::LoadStep::Done);
+    assert!(officer.sees("Đang dùng danh bạ 2"));
+}
+
+#[test]
+fn a_stick_that_was_pulled_out_goes_on_when_it_is_back() {
+    let duty = Duty::with_cards(&[]);
+    duty.carries("notices-1-2.fcsnap", &duty.list(2, &duty.notices));
+    let officer = Officer::at(&duty);
+    officer.unlocks();
+    officer.looks_at_the_stick(1);
+    duty.pulls_the_stick();
+    officer.begins_to_load("2");
+    officer.waits_for_step(ui::LoadStep::Stopped);
+    assert!(officer.sees("Thẻ nhớ đã bị rút"));
+    duty.pushes_the_stick_in_again();
+    // Nobody presses anything.
+    officer.waits_for_step(ui::LoadStep::Done);
+    assert!(officer.sees("Đang dùng danh sách 2"));
+}
+
+#[test]
+fn a_card_is_checked_while_a_list_is_loaded() {
+    let duty = Duty::with_cards(&["wanted-number"]);
+    duty.carries("register-1-2.fcsnap", &duty.register(2, &many_parts(&duty)));
+    let officer = Officer::at(&duty);
+    officer.unlocks();
+    officer.looks_at_the_stick(1);
+    officer.begins_to_load("2");
+    officer.load().invoke_scan();
+    officer.waits_for_screen(ui::Screen::Verdict);
+    let verdict = officer.window().global::<ui::VerdictView>();
+    assert_eq!(verdict.get_answer(), ui::VerdictKind::Match);
+    officer.waits_for_step(ui::LoadStep::Done);
+    assert!(officer.is_at(ui::Screen::Verdict), "the end of a load takes no verdict away");
+}
+
+#[test]
+fn locking_ends_a_load_and_leaves_nothing_of_it_on_the_screen() {
+    let duty = Duty::with_cards(&[]);
+    duty.carries("register-1-2.fcsnap", &duty.register(2, &many_parts(&duty)));
+    let officer = Officer::at(&duty);
+    officer.unlocks();
+    officer.looks_at_the_stick(1);
+    officer.begins_to_load("2");
+    officer.window().global::<ui::App>().invoke_lock();
+    officer.lets_pass(Duration::from_millis(300));
+    assert!(officer.is_at(ui::Screen::Unlock));
+    assert_eq!(officer.load().get_loader(), "", "the next one says who loads");
+    assert_eq!(officer.load().get_found().row_count(), 0);
+    officer.unlocks();
+    officer.looks_at_the_stick(1);
+    let register = officer.load().get_found().row_data(0).unwrap();
+    if register.state == ui::PackageState::Newer {
+        officer.begins_to_load("2");
+        officer.waits_for_step(ui::LoadStep::Done);
+    }
+}
+
+#[test]
+fn what_is_installed_is_read_again_and_found_whole() {
+    let duty = Duty::with_cards(&[]);
+    let officer = Officer::at(&duty);
+    officer.unlocks();
+    officer.window().global::<ui::Home>().invoke_open_list();
+    officer.waits_for("the lists", |window| {
+        window.global::<ui::List>().get_installed().row_count() == 2
+    });
+    officer.presses("Kiểm tra lại danh sách đã nạp. Đọc lại toàn bộ; vẫn quét được.");
+    officer.waits_for("the end", |window| {
+        window.global::<ui::List>().get_read_again() == ui::ReadAgain::Whole
+    });
+    assert!(officer.sees("Danh sách nguyên vẹn. Mọi dòng đúng như khi ký."));
+}
+
+/// The text of an emergency withdrawal, signed by author and approver.
+fn withdrawal_of(notices: Vec<u64>, signed_by: &Keyring) -> String {
+    let withdrawal = Withdrawal {
+        purpose: Purpose::Demo,
+        version: SnapshotVersion { epoch: 1, version: 1 },
+        made: NOW.0 - 600,
+        notices,
+    };
+    let withdrawal = codec::encode(Kind::Withdrawal, &withdrawal).unwrap();
+    let signatures = [Role::NoticesAuthor, Role::NoticesApprover]
+        .iter()
+        .flat_map(|role| signed_by.sign_as(*role, Domain::Withdrawal, &withdrawal))
+        .collect();
+    let signed = SignedWithdrawal { withdrawal, signatures };
+    withdrawal::text(&codec::encode(Kind::SignedWithdrawal, &signed).unwrap())
+}
+
+#[test]
+fn a_withdrawal_on_paper_is_shown_first_and_applied_by_a_press() {
+    let duty = Duty::with_cards(&[]);
+    let id = duty.notices[0].id;
+    let duty = duty.with_code(&withdrawal_of(vec![id], &keyring()));
+    let officer = Officer::at(&duty);
+    officer.unlocks();
+    officer.presses("QUÉT THẺ");
+    officer.waits_for_screen(ui::Screen::Withdrawal);
+    let view = officer.window().global::<ui::WithdrawalView>();
+    assert_eq!(view.get_state(), ui::WithdrawalState::Offered);
+    assert_eq!((view.get_notices().as_str(), view.get_here()), (id.to_string().as_str(), 1));
+    officer.presses("THỰC HIỆN ĐÌNH NÃ");
+    officer.waits_for("the withdrawal", |window| {
+        window.global::<ui::WithdrawalView>().get_state() == ui::WithdrawalState::Applied
+    });
+    assert!(officer.sees("Đã đình nã, rút 1 thông báo"));
+    officer.presses("VỀ TRANG CHÍNH");
+    // The same paper again changes nothing, and says so.
+    officer.presses("QUÉT THẺ");
+    officer.waits_for("the end of the pictures", |window| {
+        window.global::<ui::Scan>().get_camera() == ui::CameraState::Ended
+    });
+    officer.presses("THỬ LẠI");
+    officer.waits_for_screen(ui::Screen::Withdrawal);
+    assert_eq!(view.get_here(), 0);
+    officer.presses("THỰC HIỆN ĐÌNH NÃ");
+    officer.waits_for("the answer", |window| {
+        window.global::<ui::WithdrawalView>().get_state() == ui::WithdrawalState::NothingToDo
+    });
+}
+
+#[test]
+fn a_withdrawal_by_a_stranger_is_refused() {
+    let duty = Duty::with_cards(&[]);
+    let id = duty.notices[0].id;
+    let duty = duty.with_code(&withdrawal_of(vec![id], &Keyring::simulated(2)));
+    let officer = Officer::at(&duty);
+    officer.unlocks();
+    officer.presses("QUÉT THẺ");
+    officer.waits_for_screen(ui::Screen::Withdrawal);
+    let view = officer.window().global::<ui::WithdrawalView>();
+    assert_eq!(view.get_state(), ui::WithdrawalState::Refused);
+    assert_eq!(view.get_problem(), ui::WithdrawalProblem::Signatures);
+    assert!(officer.sees("Không nhận lệnh đình nã này"));
+    assert!(officer.button("THỰC HIỆN ĐÌNH NÃ").is_none());
 }

@@ -16,7 +16,8 @@ use i_slint_backend_testing::{
 };
 use slint::platform::{Key, PointerEventButton, WindowEvent};
 use slint::{
-    Color, ComponentHandle, ModelRc, Rgba8Pixel, SharedPixelBuffer, SharedString, VecModel,
+    Color, ComponentHandle, Image, Model as _, ModelRc, Rgba8Pixel, SharedPixelBuffer,
+    SharedString, VecModel,
 };
 
 const PORTRAIT: (u32, u32) = (480, 800);
@@ -148,6 +149,8 @@ fn home(ui: &AppWindow, line: ListLine, queue: i32, unrecorded: i32) {
     home.set_list(line);
     home.set_queue_count(queue);
     home.set_unrecorded(unrecorded);
+    home.set_update_lost(false);
+    home.set_new_program("".into());
 }
 
 fn entry(ui: &AppWindow, reason: CheckReason, field: EntryField, problem: EntryProblem) {
@@ -170,6 +173,56 @@ fn outcome(ui: &AppWindow, choice: OutcomeChoice, why: OutcomeWhy, state: Outcom
     outcome.set_why(why);
     outcome.set_state(state);
     outcome.set_checks_left(left);
+}
+
+/// The load screen at a step, as its preview data has it.
+fn load(ui: &AppWindow, step: LoadStep) {
+    ui.global::<App>().set_screen(Screen::Load);
+    let load = ui.global::<Load>();
+    load.set_step(step);
+    load.set_stick_gone(false);
+    load.set_has_proof(false);
+    load.set_places("DON-MAU-1".into());
+    let found =
+        FOUND.with(|found| found.borrow_mut().get_or_insert_with(|| load.get_found()).clone());
+    load.set_package(found.row_data(0).expect("the preview shows packages"));
+    load.set_found(found);
+    load.set_problem(ProblemLine {
+        kind: LoadProblem::Signatures,
+        valid: 1,
+        needed: 2,
+        installed: "1184".into(),
+        code: "signatures".into(),
+        time: "17:31".into(),
+        ..Default::default()
+    });
+}
+
+thread_local! {
+    /// The packages of the preview, before a case takes them from the screen.
+    static FOUND: RefCell<Option<ModelRc<FoundPackage>>> = const { RefCell::new(None) };
+}
+
+fn a_package(ui: &AppWindow, index: usize) -> FoundPackage {
+    ui.global::<Load>().get_found().row_data(index).expect("the preview shows packages")
+}
+
+/// Something like a QR code: its dark modules alone, as Rust gives them.
+fn a_code() -> Image {
+    const SIDE: u32 = 45;
+    let mut pixels = SharedPixelBuffer::<Rgba8Pixel>::new(SIDE, SIDE);
+    for (at, pixel) in pixels.make_mut_slice().iter_mut().enumerate() {
+        let (x, y) = (at as u32 % SIDE, at as u32 / SIDE);
+        let inside = |at: u32| (4..SIDE - 4).contains(&at);
+        let dark = inside(x) && inside(y) && (x * 7 + y * 13 + x * y) % 5 < 2;
+        *pixel = Rgba8Pixel { r: 0, g: 0, b: 0, a: if dark { 255 } else { 0 } };
+    }
+    Image::from_rgba8(pixels)
+}
+
+fn withdrawal(ui: &AppWindow, state: WithdrawalState) {
+    ui.global::<App>().set_screen(Screen::Withdrawal);
+    ui.global::<WithdrawalView>().set_state(state);
 }
 
 fn trouble(ui: &AppWindow, kind: TroubleKind, proceed: bool) {
@@ -364,7 +417,99 @@ const CASES: &[Case] = &[
     Case { name: "queue", set: |ui| ui.global::<App>().set_screen(Screen::Queue) },
     Case { name: "settings", set: |ui| ui.global::<App>().set_screen(Screen::Settings) },
     Case { name: "about", set: |ui| ui.global::<App>().set_screen(Screen::About) },
-    Case { name: "list", set: |ui| ui.global::<App>().set_screen(Screen::List) },
+    Case {
+        name: "list",
+        set: |ui| {
+            ui.global::<App>().set_screen(Screen::List);
+            ui.global::<List>().set_read_again(ReadAgain::No);
+        },
+    },
+    Case {
+        name: "home-update-lost",
+        set: |ui| {
+            home(ui, usable_list(), 18, 0);
+            ui.global::<Home>().set_update_lost(true);
+            ui.global::<Home>().set_new_program("1.1".into());
+        },
+    },
+    Case {
+        name: "verdict-list-incomplete",
+        set: |ui| {
+            let lines = vec![finding(FindingKind::ListIncomplete, "", "")];
+            verdict(ui, VerdictKind::NotChecked, lines);
+        },
+    },
+    Case {
+        name: "list-checking",
+        set: |ui| {
+            ui.global::<App>().set_screen(Screen::List);
+            ui.global::<List>().set_read_again(ReadAgain::Running);
+            ui.global::<List>().set_percent(41);
+        },
+    },
+    Case {
+        name: "list-damaged",
+        set: |ui| {
+            ui.global::<App>().set_screen(Screen::List);
+            ui.global::<List>().set_read_again(ReadAgain::Damaged);
+            ui.global::<List>().set_damaged(Dataset::Register);
+        },
+    },
+    Case { name: "load-who", set: |ui| load(ui, LoadStep::Loader) },
+    Case { name: "load-found", set: |ui| load(ui, LoadStep::Choose) },
+    Case {
+        name: "load-no-stick",
+        set: |ui| {
+            load(ui, LoadStep::Choose);
+            ui.global::<Load>().set_places("".into());
+            ui.global::<Load>().set_found(ModelRc::default());
+        },
+    },
+    Case { name: "load-package", set: |ui| load(ui, LoadStep::Package) },
+    Case {
+        name: "load-package-update",
+        set: |ui| {
+            load(ui, LoadStep::Package);
+            let package = a_package(ui, 1);
+            ui.global::<Load>().set_package(package);
+        },
+    },
+    Case { name: "load-running", set: |ui| load(ui, LoadStep::Running) },
+    Case { name: "load-stopped", set: |ui| load(ui, LoadStep::Stopped) },
+    Case {
+        name: "load-stick-gone",
+        set: |ui| {
+            load(ui, LoadStep::Stopped);
+            ui.global::<Load>().set_stick_gone(true);
+        },
+    },
+    Case { name: "load-refused", set: |ui| load(ui, LoadStep::Refused) },
+    Case {
+        name: "load-refused-part",
+        set: |ui| {
+            load(ui, LoadStep::Refused);
+            ui.global::<Load>().set_problem(ProblemLine {
+                kind: LoadProblem::DamagedPart,
+                part: 13,
+                code: "damaged-chunk".into(),
+                time: "17:31".into(),
+                installed: "1184".into(),
+                ..Default::default()
+            });
+        },
+    },
+    Case {
+        name: "load-done",
+        set: |ui| {
+            load(ui, LoadStep::Done);
+            ui.global::<Load>().set_proof(a_code());
+            ui.global::<Load>().set_has_proof(true);
+        },
+    },
+    Case { name: "loads", set: |ui| ui.global::<App>().set_screen(Screen::Loads) },
+    Case { name: "withdrawal", set: |ui| withdrawal(ui, WithdrawalState::Offered) },
+    Case { name: "withdrawal-applied", set: |ui| withdrawal(ui, WithdrawalState::Applied) },
+    Case { name: "withdrawal-refused", set: |ui| withdrawal(ui, WithdrawalState::Refused) },
     Case { name: "trouble", set: |ui| trouble(ui, TroubleKind::StoreDamaged, false) },
     Case { name: "trouble-queue-moved", set: |ui| trouble(ui, TroubleKind::QueueMoved, true) },
 ];
@@ -972,7 +1117,7 @@ fn no_type_size_is_under_16() {
     assert!(sizes.iter().all(|size| *size >= 16.0), "{sizes:?}");
 }
 
-const FINDINGS: [FindingKind; 30] = [
+const FINDINGS: [FindingKind; 32] = [
     FindingKind::NoticeNumber,
     FindingKind::NoticeNameBirth,
     FindingKind::NoticePossible,
@@ -1003,6 +1148,8 @@ const FINDINGS: [FindingKind; 30] = [
     FindingKind::RegisterLimit,
     FindingKind::RegisterFault,
     FindingKind::ChipDemanded,
+    FindingKind::NoticeUnconfirmed,
+    FindingKind::ListIncomplete,
 ];
 
 #[test]
@@ -1019,6 +1166,8 @@ fn each_referral_asks_one_open_question_that_holds_no_answer() {
         FindingKind::RegisterLimit,
         FindingKind::RegisterFault,
         FindingKind::ChipDemanded,
+        FindingKind::NoticeUnconfirmed,
+        FindingKind::ListIncomplete,
     ];
     for language in LANGUAGES {
         select_language(&ui, language);
@@ -1432,4 +1581,182 @@ fn a_change_of_language_shows_at_once() {
     control(&ui, "SCAN CARD");
     select_language(&ui, Language::Vietnamese);
     control(&ui, "QUÉT THẺ");
+}
+
+// ---- loading ----
+
+const PROBLEMS: [LoadProblem; 32] = [
+    LoadProblem::Unreadable,
+    LoadProblem::StickGone,
+    LoadProblem::NotAPackage,
+    LoadProblem::Undecodable,
+    LoadProblem::Contradictory,
+    LoadProblem::NoRoot,
+    LoadProblem::ForeignRoot,
+    LoadProblem::RootOrder,
+    LoadProblem::RootEnd,
+    LoadProblem::RootBefore,
+    LoadProblem::WrongPurpose,
+    LoadProblem::Signatures,
+    LoadProblem::OnePerson,
+    LoadProblem::StraySignature,
+    LoadProblem::Expired,
+    LoadProblem::FromTheFuture,
+    LoadProblem::TimeUnproven,
+    LoadProblem::WrongEpoch,
+    LoadProblem::Same,
+    LoadProblem::Older,
+    LoadProblem::WrongBase,
+    LoadProblem::OtherDataset,
+    LoadProblem::ProgramTooOld,
+    LoadProblem::NotForThisDevice,
+    LoadProblem::Envelope,
+    LoadProblem::DamagedPart,
+    LoadProblem::TrailingBytes,
+    LoadProblem::ChangedMeanwhile,
+    LoadProblem::NoSpace,
+    LoadProblem::Busy,
+    LoadProblem::NotWritten,
+    LoadProblem::Probe,
+];
+
+#[test]
+fn each_reason_not_to_load_says_what_happened_and_what_to_do() {
+    let ui = window();
+    let words = ui.global::<Words>();
+    for language in LANGUAGES {
+        select_language(&ui, language);
+        let rest = ProblemLine { kind: LoadProblem::Other, ..Default::default() };
+        let (rest, rest_note) =
+            (words.invoke_problem(rest.clone()), words.invoke_problem_note(rest));
+        let mut titles = BTreeSet::new();
+        for kind in PROBLEMS {
+            let line = ProblemLine {
+                kind,
+                valid: 1,
+                needed: 2,
+                part: 13,
+                offered: "1180".into(),
+                installed: "1184".into(),
+                ..Default::default()
+            };
+            let title = words.invoke_problem(line.clone());
+            let note = words.invoke_problem_note(line.clone());
+            let advice: Vec<SharedString> = words.invoke_advice(line).iter().collect();
+            assert!(title != rest && note != rest_note, "{kind:?} has no words of its own");
+            assert!((1..=3).contains(&advice.len()), "{kind:?}: {advice:?}");
+            assert!(advice.iter().all(|step| step.ends_with('.')), "{kind:?}: {advice:?}");
+            titles.insert(title);
+        }
+        // A damaged head is one thing to whoever holds the stick, however it was found.
+        assert!(titles.len() >= PROBLEMS.len() - 4, "{language:?}: {titles:?}");
+    }
+}
+
+#[test]
+fn a_service_number_has_four_digits_or_more() {
+    let ui = window();
+    show(&ui, case("load-who"));
+    let (log, write) = log();
+    let load = ui.global::<Load>();
+    load.on_digit({
+        let write = write.clone();
+        move |digit| write(&format!("digit {digit}"))
+    });
+    load.on_loader_given(move || write("given"));
+    load.set_loader("204".into());
+    mock_elapsed_time(Duration::from_millis(1));
+    press(&ui, Key::Return);
+    click(&ui, "TIẾP TỤC");
+    click(&ui, "9");
+    press(&ui, "8");
+    assert_eq!(*log.borrow(), ["digit 9", "digit 8"]);
+    load.set_loader("2049".into());
+    mock_elapsed_time(Duration::from_millis(1));
+    press(&ui, Key::Return);
+    click(&ui, "TIẾP TỤC");
+    assert_eq!(*log.borrow(), ["digit 9", "digit 8", "given", "given"]);
+    load.set_loader("204117".into());
+}
+
+#[test]
+fn what_is_older_or_refused_can_be_looked_at_and_not_loaded() {
+    let ui = window();
+    show(&ui, case("load-found"));
+    let (log, write) = log();
+    let load = ui.global::<Load>();
+    load.on_look_at({
+        let write = write.clone();
+        move |index| write(&format!("look at {index}"))
+    });
+    load.on_start(move || write("start"));
+    click(&ui, "Danh sách 1180. Cũ hơn bản đang dùng (1184)");
+    click(&ui, "ban-sao.fcsnap. Tệp này không phải danh sách");
+    let older = a_package(&ui, 2);
+    show(&ui, case("load-package"));
+    load.set_package(older);
+    mock_elapsed_time(Duration::from_millis(1));
+    assert_eq!(control(&ui, "KIỂM TRA VÀ NẠP").accessible_enabled(), Some(false));
+    click(&ui, "KIỂM TRA VÀ NẠP");
+    press(&ui, Key::Return);
+    assert_eq!(*log.borrow(), ["look at 2", "look at 3"]);
+}
+
+#[test]
+fn a_load_under_way_is_stopped_by_a_press_and_not_by_accident() {
+    let ui = window();
+    show(&ui, case("load-running"));
+    let (log, write) = log();
+    let load = ui.global::<Load>();
+    load.on_back({
+        let write = write.clone();
+        move || write("back")
+    });
+    load.on_scan({
+        let write = write.clone();
+        move || write("scan")
+    });
+    load.on_stop(move || write("stop"));
+    press(&ui, Key::Escape);
+    press(&ui, Key::Return);
+    click(&ui, "Quét trong lúc nạp");
+    click(&ui, "Dừng");
+    assert_eq!(*log.borrow(), ["scan", "stop"]);
+    load.set_closing(true);
+    mock_elapsed_time(Duration::from_millis(350));
+    click(&ui, "Đang chuyển sang");
+    assert_eq!(log.borrow().len(), 2, "the switch is not stopped in its middle");
+    load.set_closing(false);
+}
+
+#[test]
+fn each_check_says_how_it_stands_in_a_word() {
+    let ui = window();
+    show(&ui, case("load-running"));
+    let said = |label: &str| ElementHandle::find_by_accessible_label(&ui, label).next().is_some();
+    assert!(said("Hai người đã ký: lập và duyệt: xong"));
+    assert!(said("Từng phần còn nguyên vẹn: đang xem"));
+    assert!(said("Chuyển sang dùng: chờ"));
+}
+
+#[test]
+fn a_withdrawal_is_applied_once_it_was_pressed() {
+    let ui = window();
+    let (log, write) = log();
+    let view = ui.global::<WithdrawalView>();
+    view.on_apply({
+        let write = write.clone();
+        move || write("apply")
+    });
+    view.on_close(move || write("close"));
+    show(&ui, case("withdrawal"));
+    click(&ui, "Để sau");
+    show(&ui, case("withdrawal-refused"));
+    assert!(
+        ElementHandle::find_by_accessible_label(&ui, "THỰC HIỆN ĐÌNH NÃ").next().is_none(),
+        "what was refused cannot be applied"
+    );
+    show(&ui, case("withdrawal"));
+    click(&ui, "THỰC HIỆN ĐÌNH NÃ");
+    assert_eq!(*log.borrow(), ["close", "apply"]);
 }
