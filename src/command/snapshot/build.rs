@@ -61,7 +61,8 @@ pub(in super::super) struct BuildOptions {
     /// Folder of the full list whose changes since then are built, all of them
     #[arg(long, value_name = "DRAFT")]
     base: Option<PathBuf>,
-    /// Seed of an earlier try, to build the same bytes again [default: a new one]
+    /// Seed of an earlier try, to build the same bytes again; of two different lists of one seed only one
+    /// may ever leave headquarters, or both can be read [default: a new one]
     #[arg(long, value_name = "FILE")]
     seed: Option<PathBuf>,
     /// Folder of the draft to make; for trials the package to write
