@@ -33,10 +33,10 @@ use crate::store::verify::{StoreFault, VerifiedStore};
 use crate::store::{self, StoreError};
 use crate::verdict::{self, Answer};
 
-pub mod loading;
-pub mod proof;
 #[cfg(test)]
 mod attacks;
+pub mod loading;
+pub mod proof;
 #[cfg(test)]
 pub(crate) mod testing;
 

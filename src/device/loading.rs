@@ -16,14 +16,14 @@ use sync_format::v1::notice::Category;
 use sync_format::v1::package::{Dataset, Root, SnapshotVersion};
 use sync_format::v1::record::Event;
 
-use super::{Device, DeviceError, Places, Session, state_floor, warn_of_line};
+use super::{Device, DeviceError, InstallOptions, Places, Session, state_floor, warn_of_line};
 use crate::clock::{Clock, DeviceTime};
 use crate::keys::SecretKey;
 use crate::lookup::Lookup;
 use crate::snapshot::release;
 use crate::snapshot::withdrawal::{self, WithdrawalRefusal};
 use crate::snapshot::{self, Opener, Refusal, Signed, Snapshot, Trust, Verified};
-use crate::store::install::{self, InstallOptions, Occasion, Proceed, Progress, Replaces};
+use crate::store::install::{self, Occasion, Proceed, Progress, Replaces};
 use crate::store::state::State;
 use crate::store::verify::{self, StoreFault, VerifiedStore};
 use crate::store::{StoreError, state::Enrolment};

@@ -305,7 +305,8 @@ fn changes(examined: &Examined, beside: Option<&InstalledList>) -> Vec<ui::Categ
     };
     let is_full = examined.base.is_none();
     Category::ALL
-        .into_iter()
+        .iter()
+        .copied()
         .filter_map(|category| {
             let new = of(&examined.counts, category);
             let old = beside.filter(|_| is_full).map(|list| of(&list.counts, category));

@@ -13,12 +13,12 @@ use sync_format::v1::package::{Dataset, SnapshotVersion};
 
 use super::{Desk, Emit, Event, Request, code_of};
 use crate::carried::{self, Carried, Found, Kind, Stick, Why};
-use crate::device::DeviceError;
 use crate::device::loading::{Examined, OfferedWithdrawal, ReadAgainJob};
+use crate::device::{DeviceError, InstallOptions};
 use crate::snapshot::Refusal;
 use crate::snapshot::withdrawal::{self, WithdrawalRefusal};
 use crate::store::StoreError;
-use crate::store::install::{InstallError, InstallOptions, Proceed, Progress, Stage};
+use crate::store::install::{InstallError, Proceed, Progress, Stage};
 use crate::store::pace::Pace;
 use crate::store::state::Load;
 use crate::store::verify::{StoreFault, VerifiedStore};

@@ -33,7 +33,7 @@ use sync_format::v1::notice::Notice;
 use sync_format::v1::package::seal::{SealSecret, Seed};
 use sync_format::v1::package::{Dataset, Domain, Freshness, Purpose, Role, SnapshotVersion};
 use sync_format::v1::record::Outcome;
-use sync_format::v1::register::{RegisterRow, Status, region_of};
+use sync_format::v1::register::{RegisterRow, Status, TagKey, region_of};
 
 const PIN: [u8; 6] = [4, 0, 2, 9, 1, 3];
 
@@ -109,9 +109,9 @@ impl Duty {
         let world = World::new(7, 40, Date::from_days(NOW.vietnam_day()));
         let seed = (0..=255_u8)
             .map(|byte| Seed::new([byte; 32]))
-            .find(|seed| world.shows_every_disagreement(&seed.tag_key()))
+            .find(|seed| world.shows_every_disagreement(&TagKey::new(*seed.tag_key())))
             .unwrap();
-        let tags = seed.tag_key();
+        let tags = TagKey::new(*seed.tag_key());
         let rows = world.register().map(|row| {
             let name = Name::parse(&row.name).map(|name| name.folded());
             let birth = Some(row.birth).filter(|birth| !birth.is_unknown());
@@ -738,7 +738,7 @@ fn a_list_of_another_issuer_is_named_before_it_can_be_loaded() {
 
 /// A register of many small parts: each is a place where a load can be stopped.
 fn many_parts(duty: &Duty) -> Vec<RegisterRow> {
-    let tags = duty.seed.tag_key();
+    let tags = TagKey::new(*duty.seed.tag_key());
     let row = |region: u64, number: u64| {
         let number = region * 1_000_000_000 + number;
         tags.seal_row(number, None, None, None, Status::Valid)
