@@ -11,8 +11,9 @@ use std::process::{Child, Command, Output, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
+use fieldcheck::clock::{Clock as _, SystemClock};
 use fieldcheck::snapshot::build::{self, Draft, Terms};
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
@@ -155,9 +156,8 @@ struct World {
 
 impl World {
     fn new() -> World {
-        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).expect("after 1970");
-        let world =
-            World { folder: tempfile::tempdir().expect("a folder"), now: now.as_secs() as i64 };
+        let now = SystemClock.real_time().0;
+        let world = World { folder: tempfile::tempdir().expect("a folder"), now };
         fs::write(world.path("root.bin"), world.root_chain()).expect("a root chain");
         world
     }
