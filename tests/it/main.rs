@@ -15,3 +15,4 @@ mod repository;
 mod s3;
 mod support;
 mod window;
+mod withdraw;
