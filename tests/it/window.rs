@@ -617,6 +617,12 @@ impl Officer {
         });
     }
 
+    /// What the screen says is in use now, at the end of a load.
+    fn in_use(&self) -> (ui::Dataset, slint::SharedString) {
+        let package = self.load().get_package();
+        (package.dataset, package.version)
+    }
+
     fn checks(&self) -> Vec<ui::CheckState> {
         self.load().get_checks().iter().map(|line| line.state).collect()
     }
@@ -652,7 +658,7 @@ fn a_commander_loads_the_list_of_a_stick_and_gets_a_proof() {
     officer.begins_to_load("2");
     officer.waits_for_step(ui::LoadStep::Done);
     assert!(officer.checks().iter().all(|state| *state == ui::CheckState::Done));
-    assert!(officer.sees("Đang dùng danh sách 2"));
+    assert_eq!(officer.in_use(), (ui::Dataset::Notices, "2".into()));
     assert!(load.get_has_proof());
     let key = SimulatedDeviceKey::numbered(7);
     let proof = load.get_proof_text();
@@ -760,7 +766,7 @@ fn a_load_that_was_stopped_goes_on_where_it_was() {
     assert!(officer.sees("Phần đã đọc vẫn giữ. Lần sau nạp tiếp từ chỗ này."));
     officer.presses("NẠP TIẾP");
     officer.waits_for_step(ui::LoadStep::Done);
-    assert!(officer.sees("Đang dùng danh bạ 2"));
+    assert_eq!(officer.in_use(), (ui::Dataset::Register, "2".into()));
 }
 
 #[test]
@@ -777,7 +783,7 @@ fn a_stick_that_was_pulled_out_goes_on_when_it_is_back() {
     duty.pushes_the_stick_in_again();
     // Nobody presses anything.
     officer.waits_for_step(ui::LoadStep::Done);
-    assert!(officer.sees("Đang dùng danh sách 2"));
+    assert_eq!(officer.in_use(), (ui::Dataset::Notices, "2".into()));
 }
 
 #[test]
