@@ -131,7 +131,7 @@ pub fn seed() -> Seed {
 }
 
 /// A package file, signed by everybody who must.
-fn package(draft: &Draft, roles: &[Role]) -> Vec<u8> {
+pub fn package(draft: &Draft, roles: &[Role]) -> Vec<u8> {
     let root_chain = keyring().sign_root(root()).expect("a root chain");
     let sign = |role: &Role| keyring().sign_manifest(*role, &draft.manifest);
     let signatures = roles.iter().flat_map(sign).collect();

@@ -19,6 +19,7 @@ use sync_format::v1::package::{Dataset, SnapshotVersion};
 use sync_format::v1::record::Record;
 
 use super::disk::Image;
+use super::lists::{PEOPLE, number};
 use super::trace::{self, Trace};
 use crate::support::{self, NOW, copy_folder, names};
 
@@ -33,6 +34,32 @@ pub fn scratch() -> tempfile::TempDir {
     tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).expect("a folder")
 }
 
+/// What a device is given.
+#[derive(Clone)]
+pub enum Step {
+    /// A package.
+    Install(Vec<u8>),
+    /// An emergency withdrawal.
+    Withdraw(Vec<u8>),
+}
+
+impl Step {
+    /// Writes it to a folder, under a name that says what it is.
+    fn write(&self, folder: &Path) -> PathBuf {
+        let (name, bytes) = match self {
+            Step::Install(bytes) => (PACKAGE, bytes),
+            Step::Withdraw(bytes) => (WITHDRAWAL, bytes),
+        };
+        let path = folder.join(name);
+        std::fs::write(&path, bytes).expect("written");
+        path
+    }
+}
+
+const PACKAGE: &str = "package.fcsnap";
+const BEFORE: &str = "before";
+const WITHDRAWAL: &str = "withdrawal";
+
 /// Where one installation happens: the device, the package, and what was promised.
 pub struct Place {
     folder: PathBuf,
@@ -44,15 +71,17 @@ impl Place {
     }
     /// Where a device stands before it is installed on; the folder is there afterwards.
     fn before(folder: &Path) -> Place {
-        let place = Place::new(&folder.join("before"));
+        let place = Place::new(&folder.join(BEFORE));
         std::fs::create_dir_all(place.device()).expect("a folder");
         place
     }
     pub fn device(&self) -> PathBuf {
         self.folder.join("device")
     }
-    pub fn package(&self) -> PathBuf {
-        self.folder.join("package.fcsnap")
+    /// What the device is given.
+    pub fn step(&self) -> PathBuf {
+        let paths = [PACKAGE, WITHDRAWAL].map(|name| self.folder.join(name));
+        paths.into_iter().find(|path| path.exists()).expect("a package or a withdrawal")
     }
     pub fn witness(&self) -> PathBuf {
         self.folder.join("witness")
@@ -69,7 +98,8 @@ impl Place {
         }
         std::fs::create_dir_all(place.device()).expect("a folder");
         copy_folder(&self.device(), &place.device());
-        std::fs::copy(self.package(), place.package()).expect("copied");
+        let step = self.step();
+        std::fs::copy(&step, folder.join(step.file_name().expect("a name"))).expect("copied");
         std::fs::write(place.witness(), "").expect("written");
         place
     }
@@ -141,7 +171,7 @@ pub fn install_in_this_process() {
     let mut run = || -> Result<(), DeviceError> {
         let (mut device, mut session) = unlock(&place.device())?;
         promise("unlocked", &session);
-        perform(&mut device, &mut session, &place.package())?;
+        perform(&mut device, &mut session, &place.step())?;
         promise("installed", &session);
         session.log_lock()?;
         promise("locked", &session);
@@ -161,8 +191,12 @@ pub fn install_in_this_process() {
     }
 }
 
-/// Installs what lies at `path`.
+/// Gives the device what lies at `path`.
 fn perform(device: &mut Device, session: &mut Session, path: &Path) -> Result<(), DeviceError> {
+    if path.ends_with(WITHDRAWAL) {
+        let signed = std::fs::read(path).expect("a withdrawal");
+        return session.withdraw(&signed).map(drop);
+    }
     device.install(session, path, |_| Proceed::Continue).map(drop)
 }
 
@@ -179,14 +213,6 @@ pub fn unlock(folder: &Path) -> Result<(Device, Session), DeviceError> {
     let mut device = open(folder)?;
     let session = device.unlock(&support::pin())?;
     Ok((device, session))
-}
-
-/// The people who are asked about, whatever list is installed.
-pub const PEOPLE: u64 = 16;
-
-/// The number of one of them.
-pub fn number(person: u64) -> u64 {
-    48_088_999_900 + person
 }
 
 fn card(person: u64) -> Document {
@@ -224,9 +250,10 @@ impl Answers {
         for person in 0..PEOPLE {
             answers.answers.push(session.judge(&card(person)).map_err(|error| told(&error))?);
         }
-        match session.lookup().faults() {
+        let damaged = [session.lookup().faults().to_vec(), session.lookup().lost_changes()];
+        match damaged.concat().as_slice() {
             [] => Ok(answers),
-            faults => Err(format!("damaged: {faults:?}")),
+            damaged => Err(format!("damaged: {damaged:?}")),
         }
     }
 }
@@ -237,8 +264,8 @@ pub struct Scenario {
     folder: tempfile::TempDir,
     pub old: Whole,
     pub new: Whole,
-    /// A package that is older than what is installed.
-    older: Vec<u8>,
+    /// A package that is older than what was installed last.
+    older: Option<Step>,
     /// What the installation did.
     pub trace: Trace,
 }
@@ -255,6 +282,9 @@ pub enum Run {
 /// A device on which nothing is amiss.
 pub struct Whole {
     pub answers: Answers,
+    root_hash: [u8; 32],
+    loads: usize,
+    pub is_unfinished: bool,
     floor: [Option<SnapshotVersion>; 2],
     time_floor: DeviceTime,
     records: Vec<Record>,
@@ -274,6 +304,14 @@ impl Whole {
             floor: [floor(Dataset::Notices)?, floor(Dataset::Register)?],
             time_floor: session.time().map_err(|error| told(&error))?.lower,
             records: session.queue().records().map_err(|error| told(&error))?,
+            root_hash: session.trust().map_err(|error| told(&error))?.root_hash,
+            loads: session
+                .loads(1_000)
+                .map_err(|error| told(&error))?
+                .iter()
+                .filter(|load| load.outcome == "installed")
+                .count(),
+            is_unfinished: !session.unfinished().map_err(|error| told(&error))?.is_empty(),
             answers: Answers::of(&mut session)?,
             files: names(&session.store_folder()),
         })
@@ -281,21 +319,22 @@ impl Whole {
 }
 
 impl Scenario {
-    /// Prepares a device with `before` installed, and records how `package` is installed on it.
-    pub fn record(name: &'static str, before: &[Vec<u8>], package: &[u8]) -> Scenario {
+    /// Prepares a device that was given `before`, and records what `step` does to it.
+    pub fn record(name: &'static str, before: &[Step], step: &Step) -> Scenario {
         let folder = scratch();
         let place = Place::before(folder.path());
         let key = SimulatedDeviceKey::numbered(1);
         let (enrolment, cost) = (support::enrolment(), ArgonCost::smallest_for_tests());
         device::enrol(&place.device(), &key, &clock(), &enrolment, &support::pin(), cost)
             .expect("enrolled");
-        for package in before {
-            std::fs::write(place.package(), package).expect("written");
+        for step in before {
+            let path = step.write(folder.path());
             let (mut device, mut session) = unlock(&place.device()).expect("unlocked");
-            perform(&mut device, &mut session, &place.package()).expect("installed");
+            perform(&mut device, &mut session, &path).expect("installed");
         }
-        std::fs::write(place.package(), package).expect("written");
-        Scenario::record_on(name, folder, before.last().cloned().unwrap_or_default())
+        step.write(&folder.path().join(BEFORE));
+        let packages = before.iter().filter(|step| matches!(step, Step::Install(_)));
+        Scenario::record_on(name, folder, packages.last().cloned())
     }
 
     /// Records how the same installation is begun again on what a cut has left of it.
@@ -303,11 +342,13 @@ impl Scenario {
         let folder = scratch();
         let place = Place::before(folder.path());
         left.write(&place.device());
-        std::fs::copy(self.before().package(), place.package()).expect("copied");
+        let step = self.before().step();
+        let name_of_step = step.file_name().expect("a name");
+        std::fs::copy(&step, place.folder.join(name_of_step)).expect("copied");
         Scenario::record_on(name, folder, self.older.clone())
     }
 
-    fn record_on(name: &'static str, folder: tempfile::TempDir, older: Vec<u8>) -> Scenario {
+    fn record_on(name: &'static str, folder: tempfile::TempDir, older: Option<Step>) -> Scenario {
         let place = Place::before(folder.path());
         let old = place.copied_to(&folder.path().join("old"));
         let old = Whole::of(&old.device()).expect("the device before");
@@ -353,8 +394,11 @@ impl Scenario {
             return Err(format!("neither the old nor the new answers: {:?}", found.answers));
         };
         let expected = if is_new { &self.new } else { &self.old };
-        if found.floor != expected.floor || found.time_floor < self.old.time_floor {
+        if found.floor != expected.floor || found.time_floor < expected.time_floor {
             return Err(format!("floors: {:?}, {:?}", found.floor, found.time_floor));
+        }
+        if (found.root_hash, found.loads) != (expected.root_hash, expected.loads) {
+            return Err(format!("another root or history: {} loads", found.loads));
         }
         let told = |what: &str| promised.iter().any(|promise| promise.starts_with(what));
         if told("installed") && !is_new {
@@ -396,18 +440,18 @@ impl Scenario {
         let (mut device, mut session) =
             unlock(&place.device()).map_err(|error| format!("not unlocked again: {error:?}"))?;
         session.verify_queue().map_err(|error| format!("the chain: {error:?}"))?;
-        let again = perform(&mut device, &mut session, &self.before().package());
+        let again = perform(&mut device, &mut session, &self.before().step());
         let is_right = match &again {
-            Ok(()) => !is_new,
+            // To withdraw once more is no fault, and changes nothing.
+            Ok(()) => !is_new || self.before().step().ends_with(WITHDRAWAL),
             Err(DeviceError::Install(InstallError::Refused(Refusal::NotNewer { .. }))) => is_new,
             Err(_) => false,
         };
         if !is_right {
             return Err(format!("installing again: {again:?}"));
         }
-        if !self.older.is_empty() {
-            let older = place.package().with_extension("older");
-            std::fs::write(&older, &self.older).expect("written");
+        if let Some(older) = &self.older {
+            let older = older.write(&place.folder);
             let refused = perform(&mut device, &mut session, &older);
             if !matches!(refused, Err(DeviceError::Install(InstallError::Refused(_)))) {
                 return Err(format!("an older list: {refused:?}"));
@@ -417,6 +461,9 @@ impl Scenario {
         let mended = Whole::of(&place.device())?;
         if mended.answers != self.new.answers || mended.floor != self.new.floor {
             return Err("installed again, and it does not answer".to_owned());
+        }
+        if mended.is_unfinished {
+            return Err("installed again, and there is an unfinished installation".to_owned());
         }
         // What the new one has replaced may stay where the cut took the removal back; nothing opens
         // it, and the next installation sweeps it away.
