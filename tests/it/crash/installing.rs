@@ -27,7 +27,7 @@ use crate::support::{self, NOW, copy_folder, names};
 const FOLDER: &str = "FIELDCHECK_TEST_CRASH_FOLDER";
 
 /// More files than the test harness opens, and more lines than it writes, in its own thread.
-const HARNESS_CALLS: usize = 50;
+const HARNESS_CALLS: usize = 100;
 
 /// A folder in memory, if there is one: a power cut is played thousands of times.
 pub fn scratch() -> tempfile::TempDir {
@@ -333,8 +333,8 @@ impl Scenario {
             perform(&mut device, &mut session, &path).expect("installed");
         }
         step.write(&folder.path().join(BEFORE));
-        let packages = before.iter().filter(|step| matches!(step, Step::Install(_)));
-        Scenario::record_on(name, folder, packages.last().cloned())
+        let older = before.iter().rfind(|step| matches!(step, Step::Install(_)));
+        Scenario::record_on(name, folder, older.cloned())
     }
 
     /// Records how the same installation is begun again on what a cut has left of it.
