@@ -21,7 +21,7 @@ use sync_format::v1::record::Record;
 use super::disk::Image;
 use super::lists::{PEOPLE, number};
 use super::trace::{self, Trace};
-use crate::support::{self, NOW, copy_folder, names};
+use crate::support::{self, NOW, all_files, copy_folder};
 
 /// Names the folder to the process that installs.
 const FOLDER: &str = "FIELDCHECK_TEST_CRASH_FOLDER";
@@ -313,9 +313,19 @@ impl Whole {
                 .count(),
             is_unfinished: !session.unfinished().map_err(|error| told(&error))?.is_empty(),
             answers: Answers::of(&mut session)?,
-            files: names(&session.store_folder()),
+            files: files(&session.store_folder()),
         })
     }
+}
+
+/// The files of the lists. An empty journal beside one is none: SQLite takes it for not there.
+fn files(store: &Path) -> Vec<String> {
+    let is_empty_journal = |file: &Path| {
+        let is_empty = file.metadata().is_ok_and(|metadata| metadata.len() == 0);
+        is_empty && file.to_string_lossy().ends_with("-journal")
+    };
+    let files = all_files(store).into_iter().filter(|file| !is_empty_journal(file));
+    files.filter_map(|file| Some(file.file_name()?.to_string_lossy().into_owned())).collect()
 }
 
 impl Scenario {
