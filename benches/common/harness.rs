@@ -28,7 +28,7 @@ const MOST_LOST_OF_PROCESSOR_TIME: f64 = 0.35;
 const MOST_LOST_BETWEEN_SAMPLES: f64 = 0.05;
 
 /// How often a disturbed measurement is tried.
-const TRIES: usize = 5;
+pub const TRIES: usize = 5;
 
 /// Durations of one thing done many times.
 #[derive(Default)]
