@@ -29,7 +29,7 @@ use sync_format::v1::register::{RegisterRow, TagKey};
 
 use harness::{
     Aim, Report, Samples, TRIES, bytes_written, processor_timed, ratio, timed, undisturbed,
-    watched_processor,
+    undisturbed_median, watched_processor,
 };
 use nation::{Day, Nation, Written, numbers_of};
 use peers::Names;
@@ -297,7 +297,7 @@ fn look_up(
         || on_disk.iter().try_for_each(|file| Ok(fadvise(file, 0, None, Advice::DontNeed)?));
     // Nobody is asked for twice: the second time the page would be in SQLite's own cache.
     let mut tries = numbers_of(register, COLD * TRIES, COLD_SEED)?.into_iter();
-    let ((ours, theirs), lost) = undisturbed(|| {
+    let ((ours, theirs), lost) = undisturbed_median(|| {
         let asked: Vec<u64> = tries.by_ref().take(COLD).collect();
         ask(&asked, &mut drop_from_cache)
     })?;

@@ -91,10 +91,24 @@ impl Lost {
 }
 
 /// Measures short samples until nobody disturbs it, or a few times; gives the least disturbed try.
-pub fn undisturbed<T>(mut measure: impl FnMut() -> anyhow::Result<T>) -> anyhow::Result<(T, Lost)> {
+pub fn undisturbed<T>(measure: impl FnMut() -> anyhow::Result<T>) -> anyhow::Result<(T, Lost)> {
+    least_disturbed(MOST_LOST_BETWEEN_SAMPLES, measure)
+}
+
+/// The same where only the median counts, and the disk takes most of each sample.
+pub fn undisturbed_median<T>(
+    measure: impl FnMut() -> anyhow::Result<T>,
+) -> anyhow::Result<(T, Lost)> {
+    least_disturbed(MOST_LOST, measure)
+}
+
+fn least_disturbed<T>(
+    most: f64,
+    mut measure: impl FnMut() -> anyhow::Result<T>,
+) -> anyhow::Result<(T, Lost)> {
     let mut try_once = || -> anyhow::Result<(T, Lost)> {
         let (value, lost) = watched(&mut measure)?;
-        Ok((value, Lost { most: MOST_LOST_BETWEEN_SAMPLES, ..lost }))
+        Ok((value, Lost { most, ..lost }))
     };
     let mut best = try_once()?;
     for _ in 1..TRIES {
