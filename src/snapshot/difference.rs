@@ -247,7 +247,8 @@ mod tests {
         use sync_format::v1::date::{Date, PartialDate};
         use sync_format::v1::notice::{Action, Caution};
 
-        let changes: [(&str, fn(&mut Notice)); 16] = [
+        type Change = (&'static str, fn(&mut Notice));
+        let changes: [Change; 16] = [
             ("category", |it| it.category = Category::W2),
             ("code", |it| it.code = "174".into()),
             ("decision", |it| it.decision.push('x')),

@@ -375,7 +375,7 @@ mod tests {
     fn device(number: u8, unit: u32, revoked: &str) -> String {
         let id = hex(&[number; 16]);
         let seal = hex(&seal_key(number).to_bytes());
-        let sign = hex(&SimulatedDeviceKey::numbered(number.into()).public_key());
+        let sign = hex(&SimulatedDeviceKey::numbered(number).public_key());
         format!("{id},{unit},{seal},{sign},{revoked}\n")
     }
 

@@ -69,7 +69,7 @@ pub(super) fn connect(view: &Rc<View>) {
     load.on_scan(callback(view, super::scan::start));
     load.on_open_loads(callback(view, super::loads::open));
     load.on_back(callback(view, back));
-    load.on_home(callback(view, |view| leave(view)));
+    load.on_home(callback(view, leave));
 }
 
 /// Takes everything of the last session from the screen.

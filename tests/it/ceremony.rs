@@ -96,7 +96,7 @@ fn devices() -> String {
             |bytes: &[u8]| -> String { bytes.iter().map(|byte| format!("{byte:02x}")).collect() };
         let id = hex(&[number; 16]);
         let seal_key = hex(&SealSecret::new([number; 32]).public().to_bytes());
-        let sign_key = hex(&SimulatedDeviceKey::numbered(number.into()).public_key());
+        let sign_key = hex(&SimulatedDeviceKey::numbered(number).public_key());
         text += &format!("{id},1,{seal_key},{sign_key},\n");
     }
     text

@@ -305,11 +305,6 @@ impl Disk {
         }
     }
 
-    /// How many operations have been done.
-    pub fn done(&self) -> usize {
-        self.done
-    }
-
     pub fn apply(&mut self, operation: &Operation) {
         self.done += 1;
         match operation {
