@@ -26,13 +26,14 @@ use sync_format::v1::notice::{Notice, decode_notices};
 use sync_format::v1::package::layout;
 use sync_format::v1::package::seal::{self, Part, Seed};
 use sync_format::v1::package::{
-    Base, Dataset, InnerManifest, Manifest, NATIONAL, PartRef, Root, RootChain, Signature, sha256,
+    Base, Dataset, InnerManifest, Manifest, NATIONAL, PartRef, Root, Signature, sha256,
 };
 use sync_format::v1::register::{RegisterRow, TagKey, decode_register, region_of};
 use zeroize::Zeroizing;
 
 use super::files::{self, Readers, hex};
 use crate::snapshot::build::{BaseOf, Draft};
+use crate::snapshot::ceremony::Chain;
 
 const MANIFEST: &str = "manifest.bin";
 const INNER: &str = "inner.bin";
@@ -101,15 +102,8 @@ pub(super) fn write(
 /// Reads a root chain, and the newest document in it. Whoever names the file trusts it.
 pub(super) fn read_root(path: &Path) -> anyhow::Result<(Root, Vec<u8>)> {
     let bytes = files::read(path, Kind::RootChain.max_bytes() as u64)?.to_vec();
-    let read = || -> anyhow::Result<Root> {
-        let RootChain(chain) = codec::decode(Kind::RootChain, &bytes)?;
-        let newest = chain.last().context("the chain holds no root document")?;
-        let root: Root = codec::decode(Kind::Root, &newest.root)?;
-        root.validate()?;
-        Ok(root)
-    };
-    let root = read().with_context(|| path.display().to_string())?;
-    Ok((root, bytes))
+    let chain = Chain::read(&bytes).with_context(|| path.display().to_string())?;
+    Ok((chain.newest().clone(), bytes))
 }
 
 /// Reads a seed of 64 hexadecimal digits.
