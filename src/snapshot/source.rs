@@ -167,14 +167,17 @@ struct Column {
 /// One row, its cells by column.
 struct Row<'a> {
     line: u64,
-    cells: &'a csv::StringRecord,
+    cells: &'a csv::ByteRecord,
+    /// All cells, one after the other.
+    text: &'a str,
     /// Where each column of the list stands in the file.
     places: &'a [usize],
 }
 
 impl Row<'_> {
     fn cell(&self, column: Column) -> &str {
-        self.cells.get(self.places[column.at]).unwrap_or_default().trim()
+        let range = self.cells.range(self.places[column.at]).unwrap_or_default();
+        self.text.get(range).unwrap_or_default().trim()
     }
 
     fn required(&self, column: Column) -> Result<&str, Fault> {
@@ -229,31 +232,35 @@ fn read_rows(
     let mut csv =
         csv::ReaderBuilder::new().flexible(true).buffer_capacity(READ_BYTES).from_reader(reader);
     let places = find_columns(csv.headers().map_err(SourceError::Csv)?, known)?;
-    let mut record = csv::StringRecord::new();
+    let mut record = csv::ByteRecord::new();
     let (mut line, mut rows) = (1, 0);
-    loop {
-        let outcome = match csv.read_record(&mut record) {
-            Ok(false) => return Ok(rows),
-            Ok(true) => {
-                line = record.position().map_or(line + 1, csv::Position::line);
-                if record.len() == places.len() {
-                    take(&Row { line, cells: &record, places: &places })
-                } else {
-                    let cells = record.len();
-                    Err(Fault::of_row(format!("{cells} cells instead of {}", places.len())))
-                }
+    while csv.read_byte_record(&mut record).map_err(SourceError::Csv)? {
+        line = record.position().map_or(line + 1, csv::Position::line);
+        let outcome = match text_of(&record) {
+            Some(text) if record.len() == places.len() => {
+                take(&Row { line, cells: &record, text, places: &places })
             }
-            Err(error) if matches!(error.kind(), csv::ErrorKind::Utf8 { .. }) => {
-                line = error.position().map_or(line + 1, csv::Position::line);
-                Err(Fault::of_row("the row is not UTF-8 text"))
+            Some(_) => {
+                let cells = record.len();
+                Err(Fault::of_row(format!("{cells} cells instead of {}", places.len())))
             }
-            Err(error) => return Err(SourceError::Csv(error)),
+            None => Err(Fault::of_row("the row is not UTF-8 text")),
         };
         rows += 1;
         if let Err(fault) = outcome {
             refusals.refuse(line, fault);
         }
     }
+    Ok(rows)
+}
+
+/// Returns all cells of a row as one text, where each of them is UTF-8.
+///
+/// Looked at once: `csv` would look at each cell by itself, for a tenth of the time of a build.
+fn text_of(record: &csv::ByteRecord) -> Option<&str> {
+    let text = std::str::from_utf8(record.as_slice()).ok()?;
+    let begins_whole = |at| record.range(at).is_some_and(|cell| text.is_char_boundary(cell.start));
+    (0..record.len()).all(begins_whole).then_some(text)
 }
 
 /// Bytes read at once. Chosen: a few thousand rows.

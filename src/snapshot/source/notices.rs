@@ -289,9 +289,11 @@ mod tests {
     #[test]
     fn rows_that_are_no_rows_are_refused_with_their_line() {
         assert_eq!(refused(notices(&[HEADER, "7,W1"])).reason, "2 cells instead of 16");
-        let latin = [HEADER.as_bytes(), b"\n\xff\xfe,W1"].concat();
-        let row = refused(read(&latin));
-        assert_eq!((row.line, &*row.reason), (2, "the row is not UTF-8 text"));
+        // Of the second, two cells together would be UTF-8 and neither is.
+        for bytes in [&b"\n\xff\xfe,W1"[..], b"\n7\xc4,\x90W1"] {
+            let row = refused(read(&[HEADER.as_bytes(), bytes].concat()));
+            assert_eq!((row.line, &*row.reason), (2, "the row is not UTF-8 text"));
+        }
         assert!(matches!(notices(&[HEADER]), Err(SourceError::Empty)));
         assert!(matches!(notices(&[""]), Err(SourceError::MissingColumn("notice"))));
     }

@@ -44,28 +44,43 @@ impl Mac {
         Mac { inner: keyed(0x36), outer: keyed(0x5c) }
     }
 
-    /// Returns the first eight bytes of the HMAC of all parts, one after the other.
-    pub(super) fn first_word<const PARTS: usize>(&self, parts: [&[u8]; PARTS]) -> u64 {
-        let mut state = *self.inner;
-        let (mut block, mut filled, mut taken) = ([0; BLOCK], 0, BLOCK);
-        for mut part in parts {
-            taken += part.len();
-            while filled + part.len() >= BLOCK {
-                let (now, later) = part.split_at(BLOCK - filled);
-                block[filled..].copy_from_slice(now);
-                compress256(&mut state, &[block]);
-                (block, filled, part) = ([0; BLOCK], 0, later);
-            }
-            block[filled..filled + part.len()].copy_from_slice(part);
-            filled += part.len();
+    /// Takes in the beginning that several messages have in common, shorter than [`BLOCK`].
+    pub(super) fn begin(&self, beginning: &[u8]) -> Begun<'_> {
+        let mut block = [0; BLOCK];
+        block[..beginning.len()].copy_from_slice(beginning);
+        Begun { mac: self, block, filled: beginning.len() }
+    }
+}
+
+/// A message of which the beginning is known.
+pub(super) struct Begun<'a> {
+    mac: &'a Mac,
+    block: [u8; BLOCK],
+    filled: usize,
+}
+
+impl Begun<'_> {
+    /// Returns the first eight bytes of the HMAC of the beginning, `byte` and `rest`.
+    pub(super) fn first_word(&self, byte: u8, mut rest: &[u8]) -> u64 {
+        let mut state = *self.mac.inner;
+        let (mut block, mut filled) = (self.block, self.filled);
+        block[filled] = byte;
+        filled += 1;
+        let taken = BLOCK + filled + rest.len();
+        while filled + rest.len() >= BLOCK {
+            let (now, later) = rest.split_at(BLOCK - filled);
+            block[filled..].copy_from_slice(now);
+            compress256(&mut state, &[block]);
+            (block, filled, rest) = ([0; BLOCK], 0, later);
         }
-        finish(&mut state, block, filled, taken);
+        block[filled..filled + rest.len()].copy_from_slice(rest);
+        finish(&mut state, block, filled + rest.len(), taken);
 
         let mut block = [0; BLOCK];
         for (bytes, word) in block.chunks_exact_mut(4).zip(state) {
             bytes.copy_from_slice(&word.to_be_bytes());
         }
-        let mut state = *self.outer;
+        let mut state = *self.mac.outer;
         finish(&mut state, block, 32, BLOCK + 32);
         let [first, second, ..] = state.map(u32::swap_bytes);
         u64::from(second) << 32 | u64::from(first)
@@ -99,24 +114,22 @@ mod tests {
     #[test]
     fn messages_of_every_length_have_the_mac_that_another_program_gives() {
         let message: [u8; 300] = std::array::from_fn(|at| at as u8);
-        for len in 0..message.len() {
-            let message = &message[..len];
-            assert_eq!(
-                Mac::new(&[7; 32]).first_word([message]),
-                by_the_crate(&[7; 32], message),
-                "{len}"
-            );
+        for beginning in [0, 1, 26, 55, 63] {
+            for len in beginning + 1..message.len() {
+                let (begun, rest) = message[..len].split_at(beginning);
+                let mac = Mac::new(&[7; 32]);
+                let word = mac.begin(begun).first_word(rest[0], &rest[1..]);
+                assert_eq!(word, by_the_crate(&[7; 32], &message[..len]), "{beginning} {len}");
+            }
         }
     }
 
     proptest! {
         #[test]
-        fn parts_are_taken_as_one_message(
-            key: [u8; 32],
-            parts: [Vec<u8>; 3],
-        ) {
-            let [a, b, c] = &parts;
-            prop_assert_eq!(Mac::new(&key).first_word([a, b, c]), by_the_crate(&key, &parts.concat()));
+        fn keys_of_every_kind_do(key: [u8; 32], byte: u8, rest: Vec<u8>) {
+            let message = [b"begun", &[byte][..], &rest].concat();
+            let word = Mac::new(&key).begin(b"begun").first_word(byte, &rest);
+            prop_assert_eq!(word, by_the_crate(&key, &message));
         }
     }
 }
