@@ -9,6 +9,7 @@ use std::fmt;
 use std::io::{self, Read, Write};
 
 use super::{PartRef, sha256};
+use crate::codec::Kind;
 use crate::limits;
 
 /// First bytes of a package file. The line ends show whether a transfer took it for text.
@@ -193,7 +194,10 @@ pub fn compress(raw: &[u8]) -> Result<Vec<u8>, LayoutError> {
     if !(1..=limit).contains(&len) {
         return Err(LayoutError::ChunkLength { len, limit });
     }
-    Ok(zstd::bulk::compress(raw, limits::ZSTD_LEVEL)?)
+    // The second byte of an encoded value says what it is.
+    let is_register = raw.get(1) == Some(&Kind::RegisterChunk.number());
+    let level = if is_register { limits::ZSTD_LEVEL_REGISTER } else { limits::ZSTD_LEVEL };
+    Ok(zstd::bulk::compress(raw, level)?)
 }
 
 /// Returns the `raw_len` bytes that the chunk decompresses to.
