@@ -5,7 +5,7 @@
 
 use std::path::Path;
 
-use rusqlite::{Connection, OptionalExtension as _, params};
+use rusqlite::{Connection, OptionalExtension as _, Statement, params};
 use sync_format::v1::register::{RegisterRow, TOMBSTONE};
 
 use super::{Access, Kind, StoreError};
@@ -102,10 +102,29 @@ impl Register {
 
 /// Writes rows into a snapshot that is being built.
 pub(super) fn insert(connection: &Connection, rows: &[RegisterRow]) -> Result<(), StoreError> {
-    let mut statement = connection.prepare_cached("INSERT INTO register VALUES (?, ?)")?;
-    for row in rows {
-        statement.execute(params![row.number.cast_signed(), row.tags])?;
+    let mut many = connection.prepare_cached(&insertion(ROWS_A_STATEMENT))?;
+    let mut groups = rows.chunks_exact(ROWS_A_STATEMENT);
+    for group in &mut groups {
+        write(&mut many, group)?;
     }
+    let mut one = connection.prepare_cached(&insertion(1))?;
+    groups.remainder().iter().try_for_each(|row| write(&mut one, std::slice::from_ref(row)))
+}
+
+/// Rows that one statement writes: what it costs to begin and end one is as much as a row or two.
+const ROWS_A_STATEMENT: usize = 64;
+
+/// Returns the statement that writes this many rows.
+fn insertion(rows: usize) -> String {
+    format!("INSERT INTO register VALUES {}", vec!["(?, ?)"; rows].join(", "))
+}
+
+fn write(statement: &mut Statement<'_>, rows: &[RegisterRow]) -> Result<(), StoreError> {
+    for (at, row) in rows.iter().enumerate() {
+        statement.raw_bind_parameter(2 * at + 1, row.number.cast_signed())?;
+        statement.raw_bind_parameter(2 * at + 2, row.tags)?;
+    }
+    statement.raw_execute()?;
     Ok(())
 }
 
