@@ -25,8 +25,8 @@ use crate::keys::{
 use crate::lookup::{self, Limited, Lookup, LookupError};
 use crate::queue::{Circumstance, Opened, Queue, QueueError, Writer};
 use crate::snapshot::withdrawal::{self, WithdrawalRefusal};
-use crate::snapshot::{self, Held, Opener, Refusal, Signed, Snapshot, Trust};
-use crate::store::install::{self, InstallError, Occasion, Proceed, Progress, Replaces, Stage};
+use crate::snapshot::{self, Held, Opener, Refusal, Trust};
+use crate::store::install::{self, InstallError, Proceed, Progress, Stage};
 use crate::store::room::Room;
 use crate::store::state::{Enrolment, Load, Recent, State, TrustedRoot};
 use crate::store::verify::{StoreFault, VerifiedStore};
@@ -70,6 +70,9 @@ pub enum DeviceError {
     /// A snapshot was not installed.
     #[error("the snapshot was not installed")]
     Install(#[from] InstallError),
+    /// A snapshot was installed and answers; what had to follow was not done.
+    #[error("the snapshot is in use, but what had to follow was not done")]
+    InUse(#[source] Box<DeviceError>),
     /// A look-up was not done.
     #[error(transparent)]
     Lookup(#[from] LookupError),
@@ -339,33 +342,9 @@ impl Device {
         options: &InstallOptions,
         progress: impl FnMut(Progress) -> Proceed,
     ) -> Result<Dataset, DeviceError> {
-        let clock = Arc::clone(&self.clock);
-        let (by, source) = (options.service_number(), source_name(path));
-        let mut occasion = Occasion {
-            clock: &*clock,
-            now: session.time()?.upper,
-            by: &by,
-            source: &source,
-            bytes: 0,
-            replaces: Replaces::Older,
-        };
-        let began = clock.boot();
-        let mut snapshot = None;
-        let installed = session.install(path, &mut occasion, &mut snapshot, progress);
-        let dataset = match installed {
-            Ok(dataset) => dataset,
-            Err(error) => {
-                let code = match &error {
-                    DeviceError::Install(error) => error.code(),
-                    _ => "store",
-                };
-                let seconds = clock.boot().since_moment(began).unwrap_or_default().as_secs();
-                let line = occasion.line(snapshot.as_ref(), code, seconds);
-                warn_of_line(session.state.note_load(&line));
-                return Err(error);
-            }
-        };
-        self.take_up(session, dataset)?;
+        let file = std::fs::File::open(path).map_err(Refusal::Io)?;
+        let dataset = session.load_job(options)?.run(file, &source_name(path), progress)?;
+        self.take_up(session, dataset).map_err(|error| DeviceError::InUse(Box::new(error)))?;
         Ok(dataset)
     }
 }
@@ -491,32 +470,6 @@ impl Session {
             .map_err(|_| StoreError::DamagedRow("state"))?;
         let base = Base { version: full.version.version, manifest: sha256(&full.manifest) };
         Ok(Held { floor, base: Some(base), tag_key: inner.tag_key })
-    }
-
-    /// Verifies the package at `path` and installs it; gives its statements as soon as they are
-    /// verified.
-    fn install(
-        &mut self,
-        path: &Path,
-        occasion: &mut Occasion<'_>,
-        verified_as: &mut Option<Snapshot>,
-        progress: impl FnMut(Progress) -> Proceed,
-    ) -> Result<Dataset, DeviceError> {
-        let file = std::fs::File::open(path).map_err(Refusal::Io)?;
-        occasion.bytes = file.metadata().map_err(Refusal::Io)?.len();
-        let mut reader = std::io::BufReader::new(file);
-        let signed = Signed::read(&mut reader)?;
-        let verified = snapshot::verify(signed, &self.trust()?, self.opener())?;
-        *verified_as = Some(verified.snapshot().clone());
-        let dataset = verified.snapshot().manifest.dataset;
-        let is_damaged = self.lookup.faults().contains(&dataset)
-            || self.lookup.lost_changes().contains(&dataset);
-        if is_damaged {
-            occasion.replaces = Replaces::Damaged;
-        }
-        let store = self.places.store();
-        install::install(&verified, reader, &store, &mut self.state, occasion, progress)?;
-        Ok(dataset)
     }
 
     /// Returns the device's public key that packages are sealed to.
@@ -947,6 +900,7 @@ mod tests {
     use crate::document::typed::{self, TypedEntry};
     use crate::matching::testing::{a_citizen, named, wanted};
     use crate::queue;
+    use crate::snapshot::Signed;
     use crate::snapshot::testing::{
         Draft, NOW, citizen_row, notices_package, register_package, signed_withdrawal, version,
     };
@@ -1351,6 +1305,32 @@ mod tests {
             ),
             "{again:?}"
         );
+    }
+
+    #[test]
+    fn a_list_whose_record_cannot_be_kept_is_in_use_and_said_to_be() {
+        let enrolled = Enrolled::new();
+        let (mut device, mut session) = enrolled.unlock();
+        let key = queue_key(&*enrolled.key).unwrap();
+        let queue = enrolled.file("queue.db");
+        let beside =
+            crate::store::open(&queue, &key, crate::store::Kind::Queue, Access::ReadWrite).unwrap();
+        beside
+            .execute_batch(
+                "CREATE TRIGGER broken BEFORE INSERT ON record
+                 BEGIN SELECT RAISE(ABORT, 'broken'); END;",
+            )
+            .unwrap();
+        let path = enrolled.package(&notices_package(3, &[wanted()]));
+        let installed = device.install(&mut session, &path, |_| Proceed::Continue);
+        assert!(
+            matches!(&installed, Err(DeviceError::InUse(why))
+                if matches!(**why, DeviceError::Queue(_))),
+            "{installed:?}"
+        );
+        assert_eq!(session.judge(&a_citizen()).unwrap().verdict, Verdict::Match);
+        let floor = session.unlocked.floor.notices;
+        assert_eq!(floor, Some((1, 3)), "the vault knows of it");
     }
 
     #[test]

@@ -954,6 +954,7 @@ pub fn code_of(error: &DeviceError) -> &'static str {
         DeviceError::Store(_) => "store",
         DeviceError::Queue(_) => "queue",
         DeviceError::Install(_) => "install",
+        DeviceError::InUse(why) => code_of(why),
         DeviceError::Lookup(_) => "lookup",
         DeviceError::Withdrawal(_) => "withdrawal",
         DeviceError::Fault(_) => "list-fault",

@@ -273,10 +273,11 @@ impl Device {
         session.lookup = Lookup::open(&self.places.store(), &session.state)?;
         session.faults_logged = session.lookup.faults().len();
         session.lost_logged = session.lookup.lost_changes();
-        session.log(Event::Install, u32::from(dataset.number()))?;
+        // A record that cannot be kept must not leave the vault behind.
+        let logged = session.log(Event::Install, u32::from(dataset.number())).map(drop);
         let floor = state_floor(&session.state)?;
         self.vault.raise_floor(&mut session.unlocked, floor, &*self.key)?;
-        Ok(())
+        logged
     }
 }
 
