@@ -79,6 +79,17 @@ pub(in crate::command) struct TeamOptions {
     role_thresholds: Vec<(Role, u8)>,
 }
 
+/// The root that comes of it.
+#[derive(Args)]
+pub(in crate::command) struct RootOptions {
+    /// Days for which the root is trusted
+    #[arg(long, value_name = "DAYS", default_value_t = ROOT_DAYS, value_parser = days_parser())]
+    expires_days: u32,
+    /// Draft to write
+    #[arg(long, value_name = "DRAFT")]
+    out: PathBuf,
+}
+
 #[derive(Args)]
 pub(in crate::command) struct DraftOptions {
     /// What lists under this root are for; devices for one refuse the other
@@ -94,12 +105,8 @@ pub(in crate::command) struct DraftOptions {
     epoch: u32,
     #[command(flatten)]
     team: TeamOptions,
-    /// Days for which the root is trusted
-    #[arg(long, value_name = "DAYS", default_value_t = ROOT_DAYS, value_parser = days_parser())]
-    expires_days: u32,
-    /// Draft to write
-    #[arg(long, value_name = "DRAFT")]
-    out: PathBuf,
+    #[command(flatten)]
+    root: RootOptions,
 }
 
 #[derive(Args)]
@@ -122,12 +129,8 @@ pub(in crate::command) struct RotateOptions {
     /// Let versions of lists and the devices' floor of time begin anew
     #[arg(long)]
     raise_epoch: bool,
-    /// Days for which the root is trusted
-    #[arg(long, value_name = "DAYS", default_value_t = ROOT_DAYS, value_parser = days_parser())]
-    expires_days: u32,
-    /// Draft to write
-    #[arg(long, value_name = "DRAFT")]
-    out: PathBuf,
+    #[command(flatten)]
+    root: RootOptions,
 }
 
 #[derive(Args)]
@@ -138,12 +141,8 @@ pub(in crate::command) struct RevokeOptions {
     /// Chain that the new root follows
     #[arg(long, value_name = "CHAIN")]
     from: PathBuf,
-    /// Days for which the root is trusted
-    #[arg(long, value_name = "DAYS", default_value_t = ROOT_DAYS, value_parser = days_parser())]
-    expires_days: u32,
-    /// Draft to write
-    #[arg(long, value_name = "DRAFT")]
-    out: PathBuf,
+    #[command(flatten)]
+    root: RootOptions,
 }
 
 #[derive(Args)]
@@ -151,12 +150,8 @@ pub(in crate::command) struct RaiseEpochOptions {
     /// Chain that the new root follows
     #[arg(long, value_name = "CHAIN")]
     from: PathBuf,
-    /// Days for which the root is trusted
-    #[arg(long, value_name = "DAYS", default_value_t = ROOT_DAYS, value_parser = days_parser())]
-    expires_days: u32,
-    /// Draft to write
-    #[arg(long, value_name = "DRAFT")]
-    out: PathBuf,
+    #[command(flatten)]
+    root: RootOptions,
 }
 
 #[derive(Args)]
@@ -232,12 +227,12 @@ pub(super) fn draft(
     now: DeviceTime,
     out: &mut dyn Write,
 ) -> anyhow::Result<()> {
-    let term = term(now, options.expires_days);
+    let term = term(now, options.root.expires_days);
     let keys = read_publics(&options.team.keys)?;
     let team = options.team.of(&keys);
     let draft = ceremony::first(options.purpose, options.epoch, &team, term)?;
     draft.check(None, now.0)?;
-    write_draft(&draft, None, &options.out, out)
+    write_draft(&draft, None, &options.root.out, out)
 }
 
 pub(super) fn rotate(
@@ -256,8 +251,8 @@ pub(super) fn rotate(
         thresholds: &options.role_thresholds,
         raise_epoch: options.raise_epoch,
     };
-    let draft = ceremony::rotate(&from, &change, term(now, options.expires_days))?;
-    write_draft(&draft, Some(&from), &options.out, out)
+    let draft = ceremony::rotate(&from, &change, term(now, options.root.expires_days))?;
+    write_draft(&draft, Some(&from), &options.root.out, out)
 }
 
 pub(super) fn revoke(
@@ -268,8 +263,8 @@ pub(super) fn revoke(
     let from = read_chain(&options.from)?;
     let revoke = [read_key_name(&options.key)?];
     let change = Change { revoke: &revoke, ..Change::default() };
-    let draft = ceremony::rotate(&from, &change, term(now, options.expires_days))?;
-    write_draft(&draft, Some(&from), &options.out, out)
+    let draft = ceremony::rotate(&from, &change, term(now, options.root.expires_days))?;
+    write_draft(&draft, Some(&from), &options.root.out, out)
 }
 
 pub(super) fn raise_epoch(
@@ -279,8 +274,8 @@ pub(super) fn raise_epoch(
 ) -> anyhow::Result<()> {
     let from = read_chain(&options.from)?;
     let change = Change { raise_epoch: true, ..Change::default() };
-    let draft = ceremony::rotate(&from, &change, term(now, options.expires_days))?;
-    write_draft(&draft, Some(&from), &options.out, out)
+    let draft = ceremony::rotate(&from, &change, term(now, options.root.expires_days))?;
+    write_draft(&draft, Some(&from), &options.root.out, out)
 }
 
 pub(super) fn emergency(
