@@ -175,6 +175,8 @@ fn build_package(
         bytes,
         bytes as f64 / built.rows.max(1) as f64
     )?;
+    let seed = super::seed_beside(&options.output);
+    writeln!(out, "{}: the secret that opens it; it is carried nowhere", seed.display())?;
     Ok(())
 }
 
