@@ -10,6 +10,8 @@ pub mod document;
 
 pub mod camera;
 
+pub mod chip;
+
 pub mod matching;
 
 pub mod checks;

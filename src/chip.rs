@@ -1,0 +1,22 @@
+//! The chip of a card (ICAO 9303): opening it, reading it, and proving what it says.
+//!
+//! Stands beside the camera. A QR code proves nothing; a chip proves who signed its data, that
+//! nothing of it was changed, and that it is not a copy, as far as [`Card`] lets it. No module here
+//! reads or writes anything but through that trait, knows the time, or keeps anything.
+//!
+//! Bytes of a chip are hostile until a signature says otherwise, and those of a person always: they
+//! live in memory that is wiped, and no type here shows them.
+
+pub mod card;
+pub mod tlv;
+
+pub use card::{Card, CardError, CardIdentity};
+
+use thiserror::Error;
+
+/// Bytes of a chip, or of a certificate, that are not what their norm says.
+///
+/// The text names the rule that they break, never what they hold.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Error)]
+#[error("{0}")]
+pub struct Malformed(pub &'static str);
