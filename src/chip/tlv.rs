@@ -62,7 +62,7 @@ impl<'a> Elements<'a> {
     }
 
     /// Returns the next element if it has this tag, and leaves it otherwise.
-    pub fn take(&mut self, tag: u32) -> Result<Option<Tlv<'a>>, Malformed> {
+    pub fn optional(&mut self, tag: u32) -> Result<Option<Tlv<'a>>, Malformed> {
         let mut ahead = self.clone();
         match ahead.next() {
             Some(Ok(found)) if found.tag == tag => {
@@ -213,7 +213,7 @@ mod tests {
         assert!(outer.is_constructed());
         let tags: Vec<u32> = outer.children().map(|child| child.expect("a child").tag).collect();
         assert_eq!(tags, [0x02, 0x5F2E]);
-        assert!(elements.take(0x30).expect("well formed").is_none());
+        assert!(elements.optional(0x30).expect("well formed").is_none());
         // A length of more bytes than needed is BER and met on chips.
         assert_eq!(elements.expect(0x04).expect("the last").value, [0xAA]);
         elements.end().expect("nothing left");
