@@ -12,7 +12,7 @@ use std::io;
 
 pub mod decode;
 mod frame;
-mod guard;
+pub(crate) mod guard;
 mod hint;
 mod latest;
 #[cfg(feature = "camera")]

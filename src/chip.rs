@@ -8,6 +8,10 @@
 //! live in memory that is wiped, and no type here shows them.
 
 pub mod card;
+pub mod dg1;
+pub mod dg13;
+pub mod dg2;
+pub mod portrait;
 pub mod tlv;
 
 pub use card::{Card, CardError, CardIdentity};

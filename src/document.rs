@@ -15,6 +15,7 @@
 
 use std::fmt;
 
+pub mod chip;
 mod dates;
 pub mod mrz;
 mod name;

@@ -11,7 +11,7 @@ use std::time::Duration;
 ///
 /// What such a panic says is thrown away unseen: the message of a failed string slice quotes the
 /// string, and here that would be a person's card.
-pub(super) fn guarded<T>(what: &'static str, work: impl FnOnce() -> T) -> Option<T> {
+pub(crate) fn guarded<T>(what: &'static str, work: impl FnOnce() -> T) -> Option<T> {
     silence_guarded_panics();
     let before = GUARDED.replace(true);
     let outcome = panic::catch_unwind(AssertUnwindSafe(work));
@@ -44,19 +44,19 @@ fn silence_guarded_panics() {
 ///
 /// A thread cannot be killed, so a run that takes too long goes on with nobody waiting for it;
 /// while it does, no new one is started. Overdue work thus holds one core per caller at most.
-pub(super) struct Patience<T> {
+pub(crate) struct Patience<T> {
     deadline: Duration,
     overdue: Mutex<Vec<Receiver<Option<T>>>>,
 }
 
 impl<T: Send + 'static> Patience<T> {
-    pub(super) const fn new(deadline: Duration) -> Patience<T> {
+    pub(crate) const fn new(deadline: Duration) -> Patience<T> {
         Patience { deadline, overdue: Mutex::new(Vec::new()) }
     }
 
     /// Runs guarded `work` on a thread of its own and returns its result, or `None` where it
     /// panicked, took too long, or was not started because an earlier run still goes on.
-    pub(super) fn run(
+    pub(crate) fn run(
         &self,
         what: &'static str,
         work: impl FnOnce() -> T + Send + 'static,

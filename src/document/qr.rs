@@ -22,7 +22,7 @@ use super::dates::WrittenDate;
 use super::validity::is_under_new_law;
 use super::{
     Address, Date, DateField, Document, DocumentKind, DocumentNumber, Field, Name, NumberKind,
-    PartialDate, PersonalNumber, Sex, Source, Unread, Warning, derived_expiry, text,
+    PartialDate, PersonalNumber, Source, Unread, Warning, derived_expiry, text,
 };
 
 /// The longest payload that is looked at, in bytes. Chosen: cards hold 110 to 230.
@@ -185,7 +185,7 @@ impl<'a> Card<'a> {
 fn read(number: PersonalNumber, card: &Card, extra: &[&str]) -> Result<Document, NotACard> {
     let name = Name::parse(card.name).ok_or(NotACard::MissingName)?;
     let birth = birth_date(card.birth)?;
-    let sex = sex(card.sex)?;
+    let sex = text::sex(card.sex).ok_or(NotACard::BadSex)?;
     let issued = issue_date(card.issued)?;
     let kind = if is_under_new_law(issued) {
         DocumentKind::IdentityCard
@@ -294,16 +294,6 @@ fn written_date(text: &str, field: DateField) -> Result<WrittenDate, NotACard> {
 
 fn impossible(WrittenDate { day, month, year }: WrittenDate, field: DateField) -> NotACard {
     NotACard::BadDate { field, day, month, year }
-}
-
-/// Reads "Nam" or "Nữ" in any case. "Nu" is refused: no card is printed without marks, so a payload
-/// without them was made by someone else.
-fn sex(text: &str) -> Result<Sex, NotACard> {
-    match text.to_lowercase().as_str() {
-        "nam" => Ok(Sex::Male),
-        "nữ" => Ok(Sex::Female),
-        _ => Err(NotACard::BadSex),
-    }
 }
 
 /// Reads the old number: a CMND of nine digits, or a twelve-digit number that the person had
@@ -566,7 +556,7 @@ mod tests {
             let birth = document.birth.as_ref().map(|birth| birth.value);
             let (year, month, day) = card.birth;
             prop_assert_eq!(birth, PartialDate::new(year, month, day));
-            let sex = document.sex.as_ref().map(|sex| sex.value == Sex::Female);
+            let sex = document.sex.as_ref().map(|sex| sex.value == super::super::Sex::Female);
             prop_assert_eq!(sex, Some(card.sex == "Nữ"));
             prop_assert_eq!(document.address.is_some(), !card.address.is_empty());
         }

@@ -6,6 +6,8 @@
 
 use unicode_normalization::UnicodeNormalization;
 
+use super::Sex;
+
 /// Returns the text in composed form (NFC), without invisible characters, with single spaces.
 pub(super) fn clean(text: &str) -> String {
     let visible: String = text.chars().filter(|c| !is_invisible(*c)).nfc().collect();
@@ -28,6 +30,16 @@ pub(super) fn is_invisible(c: char) -> bool {
             | '\u{FEFF}'
             | '\u{FFF9}'..='\u{FFFB}'
             | '\u{E0000}'..='\u{E0FFF}')
+}
+
+/// Reads "Nam" or "Nữ" in any case. "Nu" is none: no card is made without marks, so a text without
+/// them was made by someone else.
+pub(super) fn sex(text: &str) -> Option<Sex> {
+    match text.to_lowercase().as_str() {
+        "nam" => Some(Sex::Male),
+        "nữ" => Some(Sex::Female),
+        _ => None,
+    }
 }
 
 #[cfg(test)]
