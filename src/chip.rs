@@ -7,11 +7,18 @@
 //! Bytes of a chip are hostile until a signature says otherwise, and those of a person always: they
 //! live in memory that is wiped, and no type here shows them.
 
+pub mod algorithm;
 pub mod card;
 pub mod dg1;
 pub mod dg13;
 pub mod dg2;
 pub mod portrait;
+pub mod curves;
+pub mod hash;
+#[cfg(test)]
+pub(crate) mod openssl;
+pub mod public_key;
+pub mod rsa;
 pub mod tlv;
 
 pub use card::{Card, CardError, CardIdentity};
