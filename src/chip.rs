@@ -8,18 +8,26 @@
 //! live in memory that is wiped, and no type here shows them.
 
 pub mod algorithm;
+pub mod ber;
 pub mod card;
 pub mod dg1;
 pub mod dg13;
 pub mod dg2;
 pub mod portrait;
+pub mod certificate;
+pub mod cms;
+pub mod country;
+pub mod crl;
 pub mod curves;
 pub mod hash;
 #[cfg(test)]
 pub(crate) mod openssl;
+pub mod passive;
 pub mod public_key;
 pub mod rsa;
+pub mod sod;
 pub mod tlv;
+pub mod trust;
 
 pub use card::{Card, CardError, CardIdentity};
 
