@@ -20,6 +20,8 @@ pub mod country;
 pub mod crl;
 pub mod curves;
 pub mod hash;
+#[cfg(any(test, feature = "cli"))]
+pub mod issue;
 #[cfg(test)]
 pub(crate) mod openssl;
 pub mod passive;

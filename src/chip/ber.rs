@@ -71,7 +71,9 @@ fn convert(bytes: &[u8], depth: usize) -> Result<(Cow<'_, [u8]>, &[u8]), Malform
     let rest = end.map_or(inside, |whole| &bytes[whole.len()..]);
     match end {
         Some(whole) if !is_changed => Ok((Cow::Borrowed(whole), rest)),
-        _ if tag == OCTET_STRING_IN_PIECES => Ok((tlv::element(OCTET_STRING, &content).into(), rest)),
+        _ if tag == OCTET_STRING_IN_PIECES => {
+            Ok((tlv::element(OCTET_STRING, &content).into(), rest))
+        }
         _ => Ok((tlv::element(tag, &content).into(), rest)),
     }
 }
@@ -102,8 +104,8 @@ mod tests {
     #[test]
     fn open_lengths_are_closed_and_pieces_joined() {
         let open = [
-            0x30, 0x80, 0xA0, 0x80, 0x24, 0x80, 0x04, 0x01, 0xAA, 0x24, 0x03, 0x04, 0x01, 0xBB, 0, 0,
-            0, 0, 0x30, 0x81, 0x02, 0x05, 0x00, 0, 0,
+            0x30, 0x80, 0xA0, 0x80, 0x24, 0x80, 0x04, 0x01, 0xAA, 0x24, 0x03, 0x04, 0x01, 0xBB, 0,
+            0, 0, 0, 0x30, 0x81, 0x02, 0x05, 0x00, 0, 0,
         ];
         let closed = [0x30, 0x0B, 0xA0, 0x04, 0x04, 0x02, 0xAA, 0xBB, 0x30, 0x81, 0x02, 0x05, 0x00];
         assert_eq!(definite(&open).as_deref(), Ok(&closed[..]));
@@ -150,7 +152,8 @@ mod tests {
     proptest! {
         #[test]
         fn every_mixture_of_open_and_closed_reads_closed((open, closed) in element()) {
-            prop_assert_eq!(definite(&open).as_deref(), Ok(&closed[..]));
+            let found = definite(&open);
+            prop_assert_eq!(found.as_deref(), Ok(&closed[..]));
         }
 
         #[test]

@@ -282,7 +282,9 @@ impl Signed {
 }
 
 /// Keeps what is not supported for later, and lets only what is malformed fail at once.
-pub(super) fn supported<T>(read: Result<T, ParseError>) -> Result<Result<T, Unsupported>, Malformed> {
+pub(super) fn supported<T>(
+    read: Result<T, ParseError>,
+) -> Result<Result<T, Unsupported>, Malformed> {
     match read {
         Ok(value) => Ok(Ok(value)),
         Err(ParseError::Unsupported(unsupported)) => Ok(Err(unsupported)),
@@ -320,11 +322,20 @@ pub(super) fn time(element: Option<Result<Tlv<'_>, Malformed>>) -> Result<Date, 
 ///
 /// Two are equal if they would be read as the same: states write one name now as one kind of string
 /// and now as another, and "VN" and "vn".
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, Debug)]
 pub struct Name {
+    der: Vec<u8>,
     /// Object identifier and simplified text of each part.
     parts: Vec<(Vec<u8>, String)>,
 }
+
+impl PartialEq for Name {
+    fn eq(&self, other: &Self) -> bool {
+        self.parts == other.parts
+    }
+}
+
+impl Eq for Name {}
 
 impl Name {
     pub(super) fn parse(sequence: Tlv<'_>) -> Result<Name, Malformed> {
@@ -337,7 +348,12 @@ impl Name {
                 parts.push((id, simplified(text)));
             }
         }
-        Ok(Name { parts })
+        Ok(Name { der: sequence.whole.to_vec(), parts })
+    }
+
+    /// Returns the name as it was written.
+    pub fn der(&self) -> &[u8] {
+        &self.der
     }
 
     /// Returns the country, where it names one.
@@ -353,10 +369,13 @@ fn simplified(text: Tlv<'_>) -> String {
     let text: String = match text.tag {
         // BMPString: two bytes for each character.
         0x1E => {
-            let units = text.value.chunks(2).map(|pair| {
-                pair.iter().fold(0_u16, |unit, byte| unit << 8 | u16::from(*byte))
-            });
-            char::decode_utf16(units).map(|char| char.unwrap_or(char::REPLACEMENT_CHARACTER)).collect()
+            let units = text
+                .value
+                .chunks(2)
+                .map(|pair| pair.iter().fold(0_u16, |unit, byte| unit << 8 | u16::from(*byte)));
+            char::decode_utf16(units)
+                .map(|char| char.unwrap_or(char::REPLACEMENT_CHARACTER))
+                .collect()
         }
         _ => match std::str::from_utf8(text.value) {
             Ok(text) => text.to_owned(),

@@ -360,9 +360,8 @@ impl Anchors {
         let country = certificate.subject().country().ok_or(AnchorRefusal::NoCountry)?;
         let own = certificate.check_signature(certificate);
         let Err(not_by_itself) = own else { return Ok(()) };
-        let is_link = certificate
-            .authority_key()
-            .is_some_and(|key| certificate.subject_key() != Some(key));
+        let is_link =
+            certificate.authority_key().is_some_and(|key| certificate.subject_key() != Some(key));
         if is_link && certificate.issuer().country() == Some(country) {
             return match self.issuer_of(certificate) {
                 // A link may have been signed after the old key's last day: it vouches all the same.
