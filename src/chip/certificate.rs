@@ -414,3 +414,128 @@ impl fmt::Debug for Fingerprint {
         write!(f, "Fingerprint({self})")
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::chip::curves::Curve;
+    use crate::chip::issue::testing::{State, day};
+    use crate::chip::openssl::OpenSsl;
+
+    #[test]
+    fn certificate_of_openssl_is_read() {
+        let openssl = OpenSsl::new();
+        openssl.run(
+            "req -x509 -newkey rsa:2048 -nodes -keyout key.pem -outform DER -out certificate -days 1 \
+             -set_serial 0x00C0FFEE -sha256 -subj /C=UT/O=Utopia/CN=CSCA -addext \
+             keyUsage=critical,keyCertSign,cRLSign",
+        );
+        let der = openssl.read("certificate");
+        let certificate = Certificate::parse(&der).expect("readable");
+        assert_eq!(certificate.serial(), [0xC0, 0xFF, 0xEE]);
+        assert_eq!(certificate.subject().country(), Country::new("UT"));
+        assert_eq!(certificate.issuer(), certificate.subject());
+        assert!(certificate.is_authority());
+        assert!(certificate.has_usage(KeyUsage::CertificateSign));
+        assert!(certificate.has_usage(KeyUsage::ListSign));
+        assert!(!certificate.has_usage(KeyUsage::DigitalSignature));
+        assert!(certificate.subject_key().is_some());
+        assert_eq!(certificate.subject_key(), certificate.authority_key());
+        assert_eq!(certificate.check_signature(&certificate), Ok(()));
+        assert_eq!(certificate.der(), der);
+        let says = openssl.run("x509 -inform DER -in certificate -noout -fingerprint -sha256");
+        let says = String::from_utf8_lossy(&says).replace(':', "").to_lowercase();
+        assert!(says.trim_end().ends_with(&certificate.fingerprint().to_string()), "{says}");
+    }
+
+    #[test]
+    fn names_are_compared_as_they_are_read() {
+        let name = |country: &str, tag: u32, common_name: &[u8]| {
+            let part = |id: u8, tag: u32, text: &[u8]| {
+                let content = [tlv::element(0x06, &[0x55, 0x04, id]), tlv::element(tag, text)];
+                tlv::element(0x31, &tlv::element(0x30, &content.concat()))
+            };
+            let der = [part(6, 0x13, country.as_bytes()), part(3, tag, common_name)].concat();
+            let der = tlv::element(0x30, &der);
+            Name::parse(tlv::only(&der, 0x30).expect("a sequence")).expect("a name")
+        };
+        let known = name("UT", 0x13, b"CSCA Utopia");
+        assert_eq!(known, name("ut", 0x0C, b"csca  utopia "));
+        let wide: Vec<u8> = "CSCA Utopia".encode_utf16().flat_map(u16::to_be_bytes).collect();
+        assert_eq!(known, name("UT", 0x1E, &wide));
+        assert_ne!(known, name("UT", 0x0C, b"CSCA Atlantis"));
+        assert_ne!(known, name("XX", 0x0C, b"CSCA Utopia"));
+        assert_eq!(name("UT", 0x0C, "Đà".as_bytes()), name("UT", 0x0C, "đà".as_bytes()));
+        // Latin-1, where it says that it is something else.
+        assert_eq!(name("UT", 0x14, &[0xE9]), name("UT", 0x0C, "É".as_bytes()));
+    }
+
+    #[test]
+    fn day_is_read_in_both_forms_and_no_other() {
+        let read = |tag, text: &str| {
+            let element = tlv::element(tag, text.as_bytes());
+            time(Some(tlv::only(&element, tag)))
+        };
+        assert_eq!(read(0x17, "220629120000Z"), Ok(day("2022-06-29")));
+        assert_eq!(read(0x17, "491231235959Z"), Ok(day("2049-12-31")));
+        assert_eq!(read(0x17, "500101000000Z"), Ok(day("1950-01-01")));
+        assert_eq!(read(0x17, "2206291200Z"), Ok(day("2022-06-29")));
+        assert_eq!(read(0x18, "20520301000000Z"), Ok(day("2052-03-01")));
+        for (tag, text) in [
+            (0x17, ""),
+            (0x17, "220629"),
+            (0x17, "220230120000Z"),
+            (0x17, "2206ab120000Z"),
+            (0x18, "220629120000Z"),
+            (0x04, "220629120000Z"),
+        ] {
+            assert!(read(tag, text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn broken_certificate_is_refused_by_what_is_broken() {
+        let state = State::on(Curve::P256);
+        let check = |der: &[u8], why| {
+            assert_eq!(Certificate::parse(der).err(), Some(Malformed(why)));
+        };
+        let der = state.signer_certificate();
+        check(&der[..der.len() - 1], "an element ends after its data");
+        check(&[&der[..], &[0]].concat(), "bytes after the last element");
+        // The algorithm beside the signature, SHA-384 in place of SHA-256.
+        let oid = [0x2A, 0x86, 0x48, 0xCE, 0x3D, 0x04, 0x03, 0x02];
+        let last = der.windows(8).rposition(|part| part == oid).expect("there") + 7;
+        let mut other = der.clone();
+        other[last] = 3;
+        check(&other, "two signature algorithms for one signature");
+        let mut twice = state.clone();
+        let extension = twice.signer_draft.extensions[0].clone();
+        twice.signer_draft.extensions.push(extension);
+        check(&twice.signer_certificate(), "an extension that stands there twice");
+    }
+
+    #[test]
+    fn unknown_key_keeps_no_certificate_from_being_read() {
+        let mut state = State::on(Curve::P256);
+        // Ed25519: 1.3.101.112
+        let identifier = tlv::element(0x30, &[0x06, 0x03, 0x2B, 0x65, 0x70]);
+        let key = [identifier, tlv::element(0x03, &[0; 33])].concat();
+        state.signer_draft.spki = tlv::element(0x30, &key);
+        let certificate = Certificate::parse(&state.signer_certificate()).expect("readable");
+        assert_eq!(certificate.key(), Err(Unsupported::Key));
+        let unsupported = NotSigned::Unsupported(Unsupported::Key);
+        assert_eq!(certificate.check_signature(&certificate), Err(unsupported));
+    }
+
+    proptest! {
+        #[test]
+        fn altered_certificate_is_no_reason_to_panic(at in any::<usize>(), bits in 1_u8..) {
+            let mut der = State::on(Curve::P224).signer_certificate();
+            let at = at % der.len();
+            der[at] ^= bits;
+            let _ = Certificate::parse(&der);
+        }
+    }
+}

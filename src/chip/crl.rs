@@ -44,12 +44,12 @@ impl RevocationList {
                 let serial = number(entry.expect(0x02)?.value).to_vec();
                 revoked.push((serial, certificate::time(entry.next())?));
                 if let Some(extensions) = entry.optional(0x30)? {
-                    refuse_critical(extensions)?;
+                    check_extensions(extensions)?;
                 }
             }
         }
         if let Some(explicit) = fields.optional(0xA0)? {
-            refuse_critical(tlv::only(explicit.value, 0x30)?)?;
+            check_extensions(tlv::only(explicit.value, 0x30)?)?;
         }
         fields.end()?;
         revoked.sort();
@@ -84,11 +84,103 @@ impl RevocationList {
     }
 }
 
-fn refuse_critical(extensions: Tlv<'_>) -> Result<(), ParseError> {
+/// `deltaCRLIndicator` and `issuingDistributionPoint` (RFC 5280, 5.2.4 and 5.2.5).
+const CHANGES_ONLY: &[u8] = &[0x55, 0x1D, 0x1B];
+const PART_ONLY: &[u8] = &[0x55, 0x1D, 0x1C];
+
+/// Refuses extensions that would make a list say less, or something else, than it seems to.
+fn check_extensions(extensions: Tlv<'_>) -> Result<(), ParseError> {
     for extension in certificate::extension_list(extensions) {
-        if extension?.is_critical {
+        let extension = extension?;
+        if extension.is_critical || matches!(extension.id, CHANGES_ONLY | PART_ONLY) {
             return Err(Unsupported::CriticalExtension.into());
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::chip::curves::Curve;
+    use crate::chip::issue;
+    use crate::chip::issue::testing::{State, day};
+    use crate::chip::openssl::OpenSsl;
+
+    #[test]
+    fn serial_number_is_found_among_many() {
+        let state = State::on(Curve::P256);
+        let serials: Vec<[u8; 2]> =
+            (1..500_u16).rev().map(|number| (3 * number).to_be_bytes()).collect();
+        let serials: Vec<&[u8]> = serials.iter().map(|serial| &serial[..]).collect();
+        let list = RevocationList::parse(&state.revocations(&serials)).expect("readable");
+        for number in 1..1_500_u16 {
+            let expected = (number % 3 == 0 && number < 1_500).then(|| day("2022-06-01"));
+            assert_eq!(list.revoked_on(&number.to_be_bytes()), expected, "{number}");
+        }
+        // Leading zeros are no part of a number.
+        assert_eq!(list.revoked_on(&[0, 0, 0, 3]), Some(day("2022-06-01")));
+        assert_eq!(list.this_update(), day("2022-07-01"));
+        assert_eq!(list.next_update(), Some(day("2022-10-01")));
+    }
+
+    #[test]
+    fn list_of_openssl_is_read() {
+        let openssl = OpenSsl::new();
+        openssl.run(
+            "req -x509 -newkey rsa:2048 -nodes -keyout key.pem -out authority.pem -sha256 \
+             -subj /C=UT/CN=CSCA -addext keyUsage=critical,keyCertSign,cRLSign",
+        );
+        openssl.write("index", "R\t490101000000Z\t220601000000Z\tC0FFEE\tunknown\t/C=UT/CN=DS\n");
+        openssl.write("number", "01\n");
+        openssl.write(
+            "config",
+            "[ca]\ndefault_ca=own\n[own]\ndatabase=index\ncrlnumber=number\ndefault_md=sha256\n\
+             default_crl_days=30\ncrl_extensions=list\n[list]\nauthorityKeyIdentifier=keyid\n",
+        );
+        openssl.run("ca -config config -gencrl -keyfile key.pem -cert authority.pem -out list.pem");
+        let list = openssl.run("crl -in list.pem -outform DER");
+        let list = RevocationList::parse(&list).expect("readable");
+        let authority = openssl.run("x509 -in authority.pem -outform DER");
+        let authority = Certificate::parse(&authority).expect("readable");
+        assert_eq!(list.issuer(), authority.subject());
+        assert_eq!(list.check_signature(&authority), Ok(()));
+        assert_eq!(list.revoked_on(&[0xC0, 0xFF, 0xEE]), Some(day("2022-06-01")));
+        assert_eq!(list.revoked_on(&[0xC0, 0xFF]), None);
+    }
+
+    #[test]
+    fn list_that_must_be_understood_and_is_not_is_not_supported() {
+        let whole = State::on(Curve::P256).revocations(&[]);
+        let with = |extension: Vec<u8>| {
+            let mut parts = tlv::only(&whole, 0x30).expect("a sequence").children();
+            let content = parts.expect(0x30).expect("the content");
+            let mut fields: Vec<&[u8]> =
+                content.children().map(|field| field.expect("a field").whole).collect();
+            let extensions = tlv::element(0xA0, &tlv::element(0x30, &extension));
+            *fields.last_mut().expect("the extensions") = &extensions;
+            let content = tlv::element(0x30, &fields.concat());
+            let list = tlv::element(0x30, &[&content, parts.rest()].concat());
+            RevocationList::parse(&list).map(|_| ())
+        };
+        let [part, changes, number] = [0x1C, 0x1B, 0x14].map(|last| [0x55, 0x1D, last]);
+        let unsupported = Err(Unsupported::CriticalExtension.into());
+        assert_eq!(with(issue::extension(&number, false, &[])), Ok(()));
+        assert_eq!(with(issue::extension(&number, true, &[])), unsupported);
+        // Whether or not they say that they must be understood.
+        assert_eq!(with(issue::extension(&part, false, &[])), unsupported);
+        assert_eq!(with(issue::extension(&changes, false, &[])), unsupported);
+    }
+
+    proptest! {
+        #[test]
+        fn altered_list_is_no_reason_to_panic(at in any::<usize>(), bits in 1_u8..) {
+            let mut der = State::on(Curve::P224).revocations(&[&[2], &[3]]);
+            let at = at % der.len();
+            der[at] ^= bits;
+            let _ = RevocationList::parse(&der);
+        }
+    }
 }

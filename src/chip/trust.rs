@@ -414,3 +414,306 @@ impl MasterList {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::chip::curves::Curve;
+    use crate::chip::hash::HashAlgorithm;
+    use crate::chip::issue::testing::{ECDSA, State, day, ec};
+    use crate::chip::issue::{self, CertificateDraft, IssuerKey, ObjectDraft};
+
+    fn utopia() -> State {
+        State::on(Curve::P256)
+    }
+
+    fn add(state: &State) -> Result<Fingerprint, AnchorRefusal> {
+        Anchors::new().add_certificate(&state.authority_certificate())
+    }
+
+    /// What becomes of a state's certificate in which something has gone wrong.
+    fn drafted(go_wrong: impl Fn(&mut State)) -> Result<Fingerprint, AnchorRefusal> {
+        let mut state = utopia();
+        go_wrong(&mut state);
+        add(&state)
+    }
+
+    #[test]
+    fn certificate_of_a_state_becomes_an_anchor_once() {
+        let mut anchors = Anchors::new();
+        let der = utopia().authority_certificate();
+        let first = anchors.add_certificate(&der).expect("an anchor");
+        assert_eq!(anchors.add_certificate(&der), Ok(first));
+        assert_eq!(anchors.certificates().count(), 1);
+        assert_eq!(anchors.countries(), Country::new("ut").into_iter().collect());
+        // Also with its numbers written out, and on the curve of Vietnam's passports.
+        assert!(add(&State::on(Curve::BrainpoolP512r1)).is_ok());
+    }
+
+    #[test]
+    fn certificate_that_is_none_of_a_state_is_refused() {
+        let extension = |at: usize| {
+            drafted(|state| {
+                state.authority_draft.extensions.remove(at);
+            })
+        };
+        assert_eq!(extension(0), Err(AnchorRefusal::NotAuthority));
+        assert_eq!(extension(1), Err(AnchorRefusal::NotAuthority));
+        let found = drafted(|state| {
+            let usage = issue::usage_extension(&[KeyUsage::DigitalSignature]);
+            state.authority_draft.extensions[1] = usage;
+        });
+        assert_eq!(found, Err(AnchorRefusal::NotAuthority));
+        let found = drafted(|state| {
+            state.authority_draft.issuer = issue::office("?", "CSCA Utopia");
+            state.authority_draft.subject = issue::office("?", "CSCA Utopia");
+        });
+        assert_eq!(found, Err(AnchorRefusal::NoCountry));
+        let found = drafted(|state| {
+            let critical = issue::extension(&[0x55, 0x1D, 0x1E], true, &[0x30, 0x00]);
+            state.authority_draft.extensions.push(critical);
+        });
+        assert_eq!(found, Err(Unsupported::CriticalExtension.into()));
+        // Somebody else signed it in its name.
+        let found = drafted(|state| state.authority = ec(Curve::P256, b"a forger's secret"));
+        assert_eq!(found, Err(AnchorRefusal::Signature));
+        let found = drafted(|state| {
+            let twice = state.authority_draft.extensions[0].clone();
+            state.authority_draft.extensions.push(twice);
+        });
+        let twice = Malformed("an extension that stands there twice");
+        assert_eq!(found, Err(twice.into()));
+        let long = Anchors::new().add_certificate(&vec![0x30; MAX_CERTIFICATE_BYTES + 1]);
+        assert_eq!(long, Err(Malformed("a certificate that is too long").into()));
+    }
+
+    /// The certificate of Utopia's next key, signed by its first.
+    fn link(first: &State, country: &str) -> (IssuerKey, Vec<u8>) {
+        let next = ec(Curve::P384, b"the next secret");
+        let mut draft = CertificateDraft::authority(
+            issue::office(country, "CSCA Utopia"),
+            &next,
+            &first.authority,
+            (day("2024-01-01"), day("2040-12-31")),
+        );
+        draft.issuer = first.authority_draft.subject.clone();
+        let der = draft.sign(&first.authority, ECDSA).expect("signed");
+        (next, der)
+    }
+
+    #[test]
+    fn link_is_taken_from_an_anchor_of_the_same_state() {
+        let state = utopia();
+        let (_, der) = link(&state, "UT");
+        let mut anchors = Anchors::new();
+        assert_eq!(anchors.add_certificate(&der), Err(AnchorRefusal::UnknownKey));
+        anchors.add_certificate(&state.authority_certificate()).expect("an anchor");
+        assert!(anchors.add_certificate(&der).is_ok());
+        // No state makes another's key known.
+        let (_, der) = link(&state, "XX");
+        assert_eq!(anchors.add_certificate(&der), Err(AnchorRefusal::Signature));
+        // In the name of the first key, and not by it.
+        let mut forger = state.clone();
+        forger.authority = ec(Curve::P256, b"a forger's secret");
+        let mut draft = state.authority_draft.clone();
+        draft.spki = forger.authority.public().to_spki();
+        draft.extensions[2] = issue::subject_key_extension(&forger.authority.id());
+        draft.extensions[3] = issue::authority_key_extension(&state.authority.id());
+        let other = ec(Curve::P256, b"neither of them");
+        let der = draft.sign(&other, ECDSA).expect("signed");
+        assert_eq!(anchors.add_certificate(&der), Err(AnchorRefusal::Signature));
+    }
+
+    #[test]
+    fn list_of_revoked_certificates_has_to_be_the_states_own() {
+        let state = utopia();
+        let list = state.revocations(&[&[2], &[0x80, 0]]);
+        let mut anchors = Anchors::new();
+        assert_eq!(anchors.add_revocations(&list), Err(RevocationRefusal::UnknownIssuer));
+        anchors.add_certificate(&state.authority_certificate()).expect("an anchor");
+        assert_eq!(anchors.add_revocations(&list), Ok(()));
+        let mut altered = list.clone();
+        let last = altered.len() - 1;
+        altered[last] ^= 1;
+        assert_eq!(anchors.add_revocations(&altered), Err(RevocationRefusal::Signature));
+        let mut forger = state.clone();
+        forger.authority = ec(Curve::P256, b"a forger's secret");
+        let forged = forger.revocations(&[]);
+        assert_eq!(anchors.add_revocations(&forged), Err(RevocationRefusal::Signature));
+        let long = anchors.add_revocations(&vec![0x30; MAX_REVOCATION_BYTES + 1]);
+        assert_eq!(long, Err(Malformed("a list that is too long").into()));
+    }
+
+    /// Atlantis signs lists of the certificates of others.
+    struct Publisher {
+        state: State,
+        signed_on: Option<Date>,
+    }
+
+    impl Publisher {
+        fn new() -> Publisher {
+            let mut state = utopia();
+            state.authority = ec(Curve::BrainpoolP256r1, b"secret of Atlantis");
+            let name = issue::office("AT", "CSCA Atlantis");
+            let validity = (day("2020-01-01"), day("2035-12-31"));
+            let key = &state.authority;
+            state.authority_draft = CertificateDraft::authority(name.clone(), key, key, validity);
+            let subject = issue::office("AT", "Master List Signer");
+            let signer = &state.signer;
+            let draft = CertificateDraft::document_signer(name, subject, signer, key, validity);
+            state.signer_draft = draft.for_master_lists();
+            Publisher { state, signed_on: Some(day("2026-05-28")) }
+        }
+
+        fn list(&self, certificates: &[&[u8]]) -> Vec<u8> {
+            let signer = Certificate::parse(&self.state.signer_certificate()).expect("readable");
+            let key = &self.state.signer;
+            issue::master_list(certificates, self.signed_on, &signer, key, ECDSA).expect("signed")
+        }
+
+        fn anchors(&self) -> Anchors {
+            let mut anchors = Anchors::new();
+            anchors.add_certificate(&self.state.authority_certificate()).expect("an anchor");
+            anchors
+        }
+    }
+
+    #[test]
+    fn certificates_of_a_trusted_master_list_become_anchors() {
+        let state = utopia();
+        let own = state.authority_certificate();
+        let (_, linked) = link(&state, "UT");
+        let publisher = Publisher::new();
+        let publishers_own = publisher.state.authority_certificate();
+        let broken = [0x30, 0x00];
+        let list = publisher.list(&[&linked, &own, &broken, &publishers_own]);
+        let mut anchors = publisher.anchors();
+        let added = anchors.add_master_list(&list).expect("trusted");
+        let refused = vec![AnchorRefusal::Malformed(Malformed("another element than expected"))];
+        assert_eq!(added, Added { new: 2, known: 1, refused });
+        assert_eq!(anchors.certificates().count(), 3);
+    }
+
+    #[test]
+    fn master_list_of_a_stranger_is_refused_unless_an_operator_vouches_for_it() {
+        let own = utopia().authority_certificate();
+        let publisher = Publisher::new();
+        let list = publisher.list(&[&own]);
+        let mut anchors = Anchors::new();
+        let stranger =
+            MasterListRefusal::Untrusted(NoIssuer::NoAnchorOfCountry(Country::new("AT")));
+        assert_eq!(anchors.add_master_list(&list), Err(stranger));
+        assert_eq!(anchors.certificates().count(), 0);
+        let added = anchors.add_vouched_master_list(&list).expect("vouched for");
+        assert_eq!(added.new, 1);
+        // Vouched for or not, it has to be whole.
+        let mut altered = list.clone();
+        let at = list.windows(4).position(|part| part == b"CSCA").expect("a name");
+        altered[at] ^= 1;
+        let found = Anchors::new().add_vouched_master_list(&altered);
+        assert_eq!(found, Err(MasterListRefusal::Signed(CmsRefusal::Content)));
+    }
+
+    #[test]
+    fn master_list_of_a_signer_that_may_not_is_refused() {
+        let own = utopia().authority_certificate();
+        let check = |go_wrong: &dyn Fn(&mut Publisher), expected| {
+            let mut publisher = Publisher::new();
+            let mut anchors = publisher.anchors();
+            go_wrong(&mut publisher);
+            assert_eq!(anchors.add_master_list(&publisher.list(&[&own])).err(), expected);
+        };
+        check(&|_| {}, None);
+        let signer = Some(MasterListRefusal::Signer);
+        // A signer of documents.
+        check(&|publisher| drop(publisher.state.signer_draft.extensions.pop()), signer);
+        check(&|publisher| drop(publisher.state.signer_draft.extensions.remove(0)), signer);
+        check(&|publisher| publisher.signed_on = None, signer);
+        check(&|publisher| publisher.signed_on = Some(day("2036-01-01")), signer);
+        let forge = |publisher: &mut Publisher| {
+            publisher.state.authority = ec(Curve::BrainpoolP256r1, b"a forger's secret");
+        };
+        check(&forge, Some(MasterListRefusal::Untrusted(NoIssuer::Forged)));
+
+        let publisher = Publisher::new();
+        let mut anchors = publisher.anchors();
+        anchors.add_revocations(&publisher.state.revocations(&[&[2]])).expect("its own");
+        let revoked = MasterListRefusal::Revoked { on: day("2022-06-01") };
+        assert_eq!(anchors.add_master_list(&publisher.list(&[&own])), Err(revoked));
+    }
+
+    #[test]
+    fn other_signed_data_is_no_master_list() {
+        let publisher = Publisher::new();
+        let signer = Certificate::parse(&publisher.state.signer_certificate()).expect("readable");
+        let sign = |content_type: &[u8], content: &[u8]| {
+            let draft = ObjectDraft {
+                content_type,
+                content,
+                digest: HashAlgorithm::Sha256,
+                signing_time: None,
+                certificates: &[signer.der()],
+            };
+            draft.sign(&signer, &publisher.state.signer, ECDSA).expect("signed")
+        };
+        let check = |bytes: &[u8], expected| {
+            assert_eq!(Anchors::new().add_vouched_master_list(bytes), Err(expected));
+        };
+        let other = Malformed("signed data of another type than a master list");
+        check(&sign(MASTER_LIST_SIGNER, &[]), other.into());
+        check(&sign(MASTER_LIST, &[0x30, 0x03, 2, 1, 1]), Unsupported::Version.into());
+        check(&[], Malformed("an element ends in its header").into());
+    }
+
+    #[test]
+    fn authority_with_an_unknown_key_is_named_as_such() {
+        let found = drafted(|state| {
+            // Ed25519: 1.3.101.112
+            let identifier = tlv::element(0x30, &[0x06, 0x03, 0x2B, 0x65, 0x70]);
+            let key = [identifier, tlv::element(0x03, &[0; 33])].concat();
+            state.authority_draft.spki = tlv::element(0x30, &key);
+        });
+        assert_eq!(found, Err(Unsupported::Key.into()));
+        let found = drafted(|state| {
+            // The curve's order, written out, with another last bit.
+            let order = &Curve::P256.explicit_parameters();
+            let order = &order[order.len() - 3 - 32..order.len() - 3];
+            let spki = &mut state.authority_draft.spki;
+            let at = spki.windows(32).position(|part| part == order).expect("there");
+            spki[at + 31] ^= 1;
+        });
+        assert_eq!(found, Err(Unsupported::Curve.into()));
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
+        #[test]
+        fn altered_list_is_never_taken(at in any::<usize>(), bits in 1_u8..) {
+            let state = utopia();
+            let mut anchors = Anchors::new();
+            anchors.add_certificate(&state.authority_certificate()).expect("an anchor");
+            let mut list = state.revocations(&[&[2]]);
+            let at = at % list.len();
+            list[at] ^= bits;
+            prop_assert!(anchors.add_revocations(&list).is_err());
+            let mut certificate = state.authority_certificate();
+            let at = at % certificate.len();
+            certificate[at] ^= bits;
+            prop_assert!(Anchors::new().add_certificate(&certificate).is_err());
+        }
+
+        #[test]
+        fn any_bytes_are_no_reason_to_panic(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
+            let mut anchors = Anchors::new();
+            prop_assert!(anchors.add_certificate(&bytes).is_err());
+            prop_assert!(anchors.add_revocations(&bytes).is_err());
+            prop_assert!(anchors.add_master_list(&bytes).is_err());
+            let nested = tlv::element(0x30, &tlv::element(0x30, &bytes));
+            prop_assert!(anchors.add_certificate(&nested).is_err());
+            prop_assert!(anchors.add_revocations(&nested).is_err());
+        }
+    }
+}
