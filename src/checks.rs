@@ -29,6 +29,7 @@ use sync_format::v1::package::SnapshotVersion;
 use sync_format::v1::register::{Agreement, Status};
 
 use crate::clock::{DeviceTime, TrustedTime};
+use crate::document::chip::Detail;
 use crate::document::{Date, Document, Source};
 use crate::matching::Agreements;
 
@@ -62,6 +63,8 @@ pub struct Facts<'a> {
     pub document: &'a Document,
     /// What the chip proved of it; see [`Facts::proven`] for what counts.
     pub proof: DocumentProof,
+    /// What speaks against the chip in particular; often nothing.
+    pub doubts: &'a [ChipDoubt],
     /// What the notices hold for it.
     pub notices: NoticeAnswer,
     /// What the register says to it.
@@ -135,6 +138,15 @@ impl DocumentProof {
             DocumentProof::Refuted => "refuted",
         }
     }
+}
+
+/// What speaks against a chip, or against the card around it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum ChipDoubt {
+    /// It does not hold the secret that a genuine one has: it is a copy.
+    Copy,
+    /// It states this detail otherwise than the card around it, or otherwise in another place.
+    Differs(Detail),
 }
 
 /// What the notices hold for a document.
@@ -444,6 +456,22 @@ coded! {
         DocumentRevoked = "document-revoked",
         /// The chip's proof failed.
         ChipRefuted = "chip-refuted",
+        /// The chip is a copy.
+        ChipCopy = "chip-copy",
+        /// The chip has another number than the card around it.
+        ChipNumberDiffers = "chip-number-differs",
+        /// The chip has another name.
+        ChipNameDiffers = "chip-name-differs",
+        /// The chip has another birth date.
+        ChipBirthDiffers = "chip-birth-differs",
+        /// The chip has another sex.
+        ChipSexDiffers = "chip-sex-differs",
+        /// The chip has another day of issue.
+        ChipIssueDiffers = "chip-issue-differs",
+        /// The chip has another end of validity.
+        ChipExpiryDiffers = "chip-expiry-differs",
+        /// The chip has another old number.
+        ChipOldNumberDiffers = "chip-old-number-differs",
         /// The personal number says another sex than the document.
         NumberSexContradiction = "number-sex-contradiction",
         /// The personal number says another birth year than the document.
@@ -513,6 +541,14 @@ impl FindingKind {
             | FindingKind::DocumentStolen
             | FindingKind::DocumentRevoked
             | FindingKind::ChipRefuted
+            | FindingKind::ChipCopy
+            | FindingKind::ChipNumberDiffers
+            | FindingKind::ChipNameDiffers
+            | FindingKind::ChipBirthDiffers
+            | FindingKind::ChipSexDiffers
+            | FindingKind::ChipIssueDiffers
+            | FindingKind::ChipExpiryDiffers
+            | FindingKind::ChipOldNumberDiffers
             | FindingKind::NumberSexContradiction
             | FindingKind::NumberYearContradiction
             | FindingKind::IssueBirthContradiction
@@ -542,7 +578,15 @@ impl FindingKind {
             | FindingKind::DocumentLost
             | FindingKind::DocumentStolen
             | FindingKind::DocumentRevoked => Origin::Notices,
-            FindingKind::ChipRefuted => Origin::Chip,
+            FindingKind::ChipRefuted
+            | FindingKind::ChipCopy
+            | FindingKind::ChipNumberDiffers
+            | FindingKind::ChipNameDiffers
+            | FindingKind::ChipBirthDiffers
+            | FindingKind::ChipSexDiffers
+            | FindingKind::ChipIssueDiffers
+            | FindingKind::ChipExpiryDiffers
+            | FindingKind::ChipOldNumberDiffers => Origin::Chip,
             FindingKind::NumberSexContradiction
             | FindingKind::NumberYearContradiction
             | FindingKind::IssueBirthContradiction

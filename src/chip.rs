@@ -10,21 +10,22 @@
 pub mod algorithm;
 pub mod ber;
 pub mod card;
-pub mod dg1;
-pub mod dg13;
-pub mod dg2;
-pub mod portrait;
 pub mod certificate;
 pub mod cms;
 pub mod country;
 pub mod crl;
 pub mod curves;
+pub mod dg1;
+pub mod dg13;
+pub mod dg2;
 pub mod hash;
 #[cfg(any(test, feature = "cli"))]
 pub mod issue;
 #[cfg(test)]
 pub(crate) mod openssl;
 pub mod passive;
+pub mod portrait;
+pub mod proof;
 pub mod public_key;
 pub mod rsa;
 pub mod sod;

@@ -614,8 +614,8 @@ impl Session {
         }
         Ok(verdict::decide(&Facts {
             document,
-            // Reading the chip is not part of this version, so nothing is ever proven here.
             proof: DocumentProof::NotProven,
+            doubts: &[],
             notices: answers.notices,
             register: answers.register,
             list: answers.list,

@@ -33,8 +33,10 @@ use crate::queue::Opened;
 use crate::store::state::{Enrolment, Load, Recent};
 use crate::verdict::Answer;
 
+pub mod chip;
 pub mod loading;
 
+use chip::{ChipNews, ChipShown};
 use loading::{
     FindSticks, JobEnd, LoadEnd, LoadProgress, Loading, ReadAgain, StickSwitch, Sticks,
     WithdrawalNews,
@@ -75,6 +77,10 @@ pub enum Request {
         /// When the frame was taken from the slot.
         since: Instant,
     },
+    /// Read the chip of the card whose document is on the screen.
+    ReadChip,
+    /// Stop reading it.
+    StopChip,
     /// Check what was typed.
     CheckTyped {
         /// The entry.
@@ -194,6 +200,8 @@ pub enum Event {
     NoSearchLeft,
     /// The answer to a check.
     Answered(Box<Checked>),
+    /// How far the reading of a chip is; its end is an [`Event::Answered`] that says what it proved.
+    Chip(ChipNews),
     /// The record of the check was committed.
     CheckSaved {
         /// Its number.
@@ -313,6 +321,8 @@ pub struct Home {
     pub now: DeviceTime,
     /// Whether the clock is behind a signed time.
     pub time_is_suspect: bool,
+    /// Whether this device can read chips.
+    pub has_card_reader: bool,
     /// Changes to a list are installed and cannot be read.
     pub changes_lost: bool,
     /// The name of a newer program that was seen on a stick.
@@ -330,6 +340,8 @@ pub struct Checked {
     pub now: DeviceTime,
     /// From the frame or the key press to the answer.
     pub took: Duration,
+    /// What its chip gave, where it was read.
+    pub chip: Option<Box<ChipShown>>,
 }
 
 /// One installed snapshot, as its screen shows it.
@@ -662,6 +674,8 @@ impl Desk {
                     return self.check_payloads(&payloads, since);
                 }
             }
+            // Wired when the reader is.
+            Request::ReadChip | Request::StopChip => {}
             Request::CheckTyped { entry, reason } => return self.check_typed(&entry, reason),
             Request::RecordOutcome { notice, outcome, why } => {
                 self.record_outcome(notice, outcome, why);
@@ -830,7 +844,8 @@ impl Desk {
         };
         // The answer first, and nothing that can fail before it.
         let (now, took) = (session.time()?.upper, since.elapsed());
-        let checked = Checked { document: document.clone(), answer: answer.clone(), now, took };
+        let checked =
+            Checked { document: document.clone(), answer: answer.clone(), now, took, chip: None };
         (self.emit)(Event::Answered(Box::new(checked)));
         self.shown = Some(Shown { document, answer, reason, sequence: None, concluded: None });
         self.record_check();
@@ -916,6 +931,7 @@ impl Desk {
             searches_renew_in,
             now: time.upper,
             time_is_suspect: time.is_suspect(),
+            has_card_reader: false,
             changes_lost: !session.lookup().lost_changes().is_empty(),
             newer_program: self.loading.newer_program().map(str::to_owned),
         }))

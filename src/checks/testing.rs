@@ -15,6 +15,7 @@ pub(crate) fn facts(document: &Document) -> Facts<'_> {
     Facts {
         document,
         proof: DocumentProof::NotProven,
+        doubts: &[],
         notices: NoticeAnswer::Candidates(Vec::new()),
         register: RegisterAnswer::Row {
             name: Agreement::Agrees,
