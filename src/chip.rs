@@ -32,7 +32,7 @@ pub mod sod;
 pub mod tlv;
 pub mod trust;
 
-pub use card::{Card, CardError, CardIdentity};
+pub use card::{Card, CardError, CardIdentity, CardReaders, NoReaders};
 
 use thiserror::Error;
 

@@ -7,6 +7,8 @@
 //!
 //! An answer is about a document and what is on file for it. It concludes nothing about a person.
 
+use std::cmp::Reverse;
+
 use sync_format::v1::register::{Agreement, Status};
 
 use crate::checks::{self, Basis, DocumentProof, Facts, ListState, RegisterAnswer, Todo};
@@ -31,6 +33,22 @@ impl Answer {
     /// Returns the legal basis of the notice that leads the answer, where one does.
     pub fn leading_basis(&self) -> Option<&Basis> {
         self.findings.iter().find_map(|finding| finding.basis.as_ref())
+    }
+
+    /// Returns this answer with what another answer about the same encounter found: the stricter
+    /// verdict, and the findings of both.
+    ///
+    /// For a card whose chip states otherwise than its print: what was found of either counts.
+    /// Proof, list and register stay those of this answer.
+    pub fn and(mut self, other: Answer) -> Answer {
+        for finding in other.findings {
+            if !self.findings.contains(&finding) {
+                self.findings.push(finding);
+            }
+        }
+        self.findings.sort_by_key(|finding| Reverse(finding.verdict));
+        self.verdict = self.verdict.max(other.verdict);
+        self
     }
 
     /// Returns the one thing to do next: what the leading finding asks for, and with no finding to

@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use thiserror::Error;
 
+use crate::document::Document;
+
 /// A card that can be spoken to.
 ///
 /// Implementations bound the time of one command themselves and answer [`CardError::TimedOut`]:
@@ -32,6 +34,35 @@ pub trait Card {
 
     /// Whether this is no chip but a program: said on every screen that shows what it proved.
     fn is_simulated(&self) -> bool;
+}
+
+/// Where cards are held to: the readers of a device, or what stands in for them.
+pub trait CardReaders: Send + Sync {
+    /// Whether there is a reader at all.
+    fn are_there(&self) -> bool;
+
+    /// Waits at most `patience` for the card around which `document` was read, and opens it.
+    ///
+    /// Real readers take whichever card comes, and need no document: it is for cards that are
+    /// programs, of which all are there at once.
+    ///
+    /// # Errors
+    ///
+    /// [`CardError::Lost`] where no card came.
+    fn wait(&self, document: &Document, patience: Duration) -> Result<Box<dyn Card>, CardError>;
+}
+
+/// A device that cannot read chips.
+pub struct NoReaders;
+
+impl CardReaders for NoReaders {
+    fn are_there(&self) -> bool {
+        false
+    }
+
+    fn wait(&self, _: &Document, _: Duration) -> Result<Box<dyn Card>, CardError> {
+        Err(CardError::NoReader)
+    }
 }
 
 /// A reader, and the kind of card in it; nothing of a person.
