@@ -56,6 +56,8 @@ numbered! {
         Installed = 18, "installed";
         /// [`crate::v1::message::SignedInstalled`].
         SignedInstalled = 19, "signed-installed";
+        /// Rows of [`crate::v1::anchors::Anchor`] in columns.
+        AnchorChunk = 20, "anchor-chunk";
     }
 }
 
@@ -69,7 +71,9 @@ impl Kind {
             Kind::SignedManifest => limits::MAX_SIGNED_MANIFEST_BYTES,
             Kind::Envelope => limits::MAX_ENVELOPE_BYTES,
             Kind::InnerManifest => limits::MAX_INNER_MANIFEST_BYTES,
-            Kind::NoticeChunk | Kind::RegisterChunk => limits::MAX_CHUNK_RAW_BYTES,
+            Kind::NoticeChunk | Kind::RegisterChunk | Kind::AnchorChunk => {
+                limits::MAX_CHUNK_RAW_BYTES
+            }
             Kind::RecordHeader => limits::MAX_RECORD_HEADER_BYTES,
             Kind::Record => limits::MAX_RECORD_BYTES,
             Kind::Body => limits::MAX_BODY_BYTES,

@@ -94,6 +94,22 @@ pub const MAX_REGISTER_ROWS: usize = 131_072;
 /// many take 3 % more bytes, twice as many 2 % less.
 pub const MAX_NOTICES: usize = 20_000;
 
+/// Most anchors in one chunk. The German master list, among the largest that are public, holds some
+/// 700 certificates of about 100 states, and each state has a list of revocations.
+pub const MAX_ANCHORS: usize = 2_000;
+
+/// Most chunks of anchors in a package: 64 MiB at [`MAX_CHUNK_RAW_BYTES`], since a device holds all
+/// anchors in memory while it proves a chip. Those of the whole world take about 2 MB.
+pub const MAX_ANCHOR_CHUNKS: usize = 8;
+
+/// Longest certificate of an authority, bytes. One with a 4,096-bit RSA key or with explicit curve
+/// parameters takes about 2 kB; chosen four times as long.
+pub const MAX_CERTIFICATE_BYTES: usize = 8 * KIB;
+
+/// Longest list of revoked certificates, bytes: some 6,000 entries of 40 bytes. A state has a few
+/// hundred document signers in all, and most have never revoked one. Chosen.
+pub const MAX_REVOCATION_LIST_BYTES: usize = 256 * KIB;
+
 /// Longest name or alias, characters. The longest names in use have about 40.
 pub const MAX_NAME_CHARS: usize = 80;
 

@@ -1,9 +1,11 @@
 //! Version 1 of every type.
 //!
 //! Read in this order: [`date`], [`notice`] (who is looked for, and on which legal basis),
-//! [`register`] (what confirms a card and names nobody), [`package`] (how both travel), [`message`]
-//! (what travels beside them), [`record`] (what a device reports back).
+//! [`register`] (what confirms a card and names nobody), [`anchors`] (what proves a chip),
+//! [`package`] (how all three travel), [`message`] (what travels beside them), [`record`] (what a
+//! device reports back).
 
+pub mod anchors;
 pub mod columns;
 pub mod date;
 pub mod message;

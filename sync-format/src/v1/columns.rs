@@ -1,4 +1,4 @@
-//! What the two kinds of row have in common: they travel in columns.
+//! What the kinds of row have in common: they travel in columns.
 //!
 //! Rows of one column resemble each other, so that zstd finds in them what it would miss between the
 //! fields of a row. Keys are strictly ascending and travel as differences; texts of a column lie
@@ -6,6 +6,7 @@
 
 use bincode::{Decode, Encode};
 
+use super::anchors::AnchorKind;
 use super::notice::NoticeError;
 use crate::codec::{DecodeError, EncodeError};
 
@@ -55,6 +56,18 @@ pub enum ChunkError {
     UnusedBits {
         /// The row, from 0.
         row: usize,
+    },
+    /// An anchor without a byte, or longer than its kind may be.
+    #[error("row {row}: a {kind} of {len} bytes, at most {limit}")]
+    AnchorLength {
+        /// The row, from 0.
+        row: usize,
+        /// What it is.
+        kind: AnchorKind,
+        /// Its length.
+        len: usize,
+        /// The greatest length.
+        limit: usize,
     },
     /// A notice breaks the rules for its category.
     #[error("notice {id} is refused")]

@@ -27,7 +27,7 @@ numbered! {
         Notices = 1, "notices";
         /// The tagged register, by region.
         Register = 2, "register";
-        /// Certificates and revocation lists for chips; reserved.
+        /// Certificates and revocation lists for chips: national, without deltas.
         Anchors = 3, "anchors";
     }
 }
@@ -55,7 +55,7 @@ numbered! {
         Enrol = 4, "enrol";
         /// Acknowledges records; reserved.
         Acknowledge = 5, "acknowledge";
-        /// Signs certificates for chips; reserved.
+        /// Signs certificates and revocation lists for chips.
         Anchors = 6, "anchors";
         /// Signs application updates.
         Release = 7, "release";
@@ -423,6 +423,12 @@ pub enum PackageError {
         /// The version of the delta.
         version: u64,
     },
+    /// A delta of a dataset that always comes whole.
+    #[error("{dataset} have no deltas")]
+    NoDeltas {
+        /// The dataset.
+        dataset: Dataset,
+    },
     /// Expires before it was made; a root too.
     #[error("expires before it was made")]
     Times,
@@ -435,10 +441,12 @@ pub enum PackageError {
         usable_hours: u32,
     },
     /// More chunks than a package may have.
-    #[error("{count} chunks, at most {limit}", limit = limits::MAX_CHUNKS)]
+    #[error("{count} chunks, at most {limit}")]
     ChunkCount {
         /// How many.
         count: usize,
+        /// The greatest number.
+        limit: usize,
     },
     /// A chunk or envelope of length 0 or above its limit.
     #[error("a part of {len} bytes, at most {limit}")]
@@ -565,6 +573,10 @@ impl Manifest {
     ///
     /// The first contradiction.
     pub fn validate(&self) -> Result<(), PackageError> {
+        // A device with some of a day's revocations must not take them for all.
+        if self.base.is_some() && self.dataset == Dataset::Anchors {
+            return Err(PackageError::NoDeltas { dataset: self.dataset });
+        }
         if let Some(Base { version: base, .. }) = self.base
             && base >= self.version.version
         {
@@ -582,9 +594,9 @@ impl Manifest {
         if !(1..=limits::MAX_ENVELOPES).contains(&count) || !ascending {
             return Err(PackageError::Envelopes { count });
         }
-        let count = self.chunks.len();
-        if count > limits::MAX_CHUNKS {
-            return Err(PackageError::ChunkCount { count });
+        let (count, limit) = (self.chunks.len(), max_chunks(self.dataset));
+        if count > limit {
+            return Err(PackageError::ChunkCount { count, limit });
         }
         part_length(self.inner.len, limits::MAX_SEALED_INNER_BYTES)?;
         let limit = limits::MAX_ENVELOPE_BYTES;
@@ -717,7 +729,7 @@ impl InnerManifest {
         let max_rows = match dataset {
             Dataset::Notices => limits::MAX_NOTICES,
             Dataset::Register => limits::MAX_REGISTER_ROWS,
-            Dataset::Anchors => u32::MAX as usize,
+            Dataset::Anchors => limits::MAX_ANCHORS,
         };
         let mut after: Option<u64> = None;
         let mut sum = 0;
@@ -745,7 +757,6 @@ impl InnerManifest {
         }
     }
 
-    /// Says whether first and last key are of a region that the package claims to hold.
     /// Whether a chunk is of one region, and of one that is covered: each has a key of its own.
     fn regions_hold(&self, chunk: &ChunkInfo) -> bool {
         let region = region_of(chunk.first);
@@ -759,6 +770,13 @@ impl InnerManifest {
         let sum: u64 = self.counts.iter().map(|(_, count)| u64::from(*count)).sum();
         let expected = if dataset == Dataset::Notices { self.rows } else { 0 };
         if ascending && occur && sum == expected { Ok(()) } else { Err(PackageError::Counts) }
+    }
+}
+
+fn max_chunks(dataset: Dataset) -> usize {
+    match dataset {
+        Dataset::Anchors => limits::MAX_ANCHOR_CHUNKS,
+        Dataset::Notices | Dataset::Register => limits::MAX_CHUNKS,
     }
 }
 
@@ -828,7 +846,8 @@ mod tests {
                 counts: vec![],
                 withdrawn: vec![],
             },
-            _ => InnerManifest {
+            Dataset::Anchors => InnerManifest { counts: vec![], ..an_inner(Dataset::Notices) },
+            Dataset::Notices => InnerManifest {
                 package: [7; 16],
                 regions: vec![],
                 tag_key: None,
@@ -913,7 +932,7 @@ mod tests {
         let chunk = PartRef { hash: [9; 32], len: 100 };
         check_manifest(
             |it| it.chunks = vec![chunk; count],
-            Err(PackageError::ChunkCount { count }),
+            Err(PackageError::ChunkCount { count, limit: limits::MAX_CHUNKS }),
         );
         check_manifest(|it| it.chunks[1].len = 0, part(0, limits::MAX_CHUNK_BYTES));
         let len = limits::MAX_CHUNK_BYTES + 1;
@@ -924,6 +943,36 @@ mod tests {
         check_manifest(|it| it.envelopes.clear(), envelopes(0));
         check_manifest(|it| it.envelopes.reverse(), envelopes(2));
         check_manifest(|it| it.envelopes[1] = it.envelopes[0], envelopes(2));
+    }
+
+    #[test]
+    fn anchors_come_whole_and_in_few_chunks() {
+        let limit = limits::MAX_ANCHOR_CHUNKS;
+        let check = |change: &dyn Fn(&mut Manifest), expected| {
+            let mut manifest = a_manifest(Dataset::Anchors);
+            change(&mut manifest);
+            assert_eq!(manifest.validate(), expected);
+        };
+        let chunk = PartRef { hash: [9; 32], len: 100 };
+        check(&|_| (), Ok(()));
+        check(&|it| it.chunks = vec![chunk; limit], Ok(()));
+        let count = limit + 1;
+        let many = PackageError::ChunkCount { count, limit };
+        check(&|it| it.chunks = vec![chunk; count], Err(many));
+        let dataset = Dataset::Anchors;
+        check(
+            &|it| it.base = Some(Base { version: 1, manifest: [5; 32] }),
+            Err(PackageError::NoDeltas { dataset }),
+        );
+        let rows = limits::MAX_ANCHORS as u32 + 1;
+        let too_many =
+            |it: &mut InnerManifest| (it.chunks[1].rows, it.chunks[1].last) = (rows, 9_000);
+        check_inner(dataset, |_| (), Ok(()));
+        check_inner(dataset, too_many, Err(PackageError::ChunkRows { index: 1, rows }));
+        check_inner(dataset, |it| it.tag_key = Some([1; 32]), Err(PackageError::TagKey));
+        check_inner(dataset, |it| it.regions = vec![48], Err(PackageError::Regions));
+        check_inner(dataset, |it| it.counts = vec![(Category::D1, 6)], Err(PackageError::Counts));
+        check_inner(dataset, |it| it.withdrawn = vec![4], Err(PackageError::Withdrawn));
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! The format as README.md describes it, for wincode: every closed list is a byte, every date a
 //! number.
 
+use sync_format::v1::anchors::{Anchor, AnchorKind};
 use sync_format::v1::date::{Date, PartialDate};
 use sync_format::v1::message;
 use sync_format::v1::notice::{self, Notice};
@@ -58,6 +59,7 @@ numbers!(package::Purpose package::Role package::Dataset);
 numbers!(notice::Category notice::NumberKind);
 numbers!(record::Event record::Channel record::CheckReason record::CheckVerdict);
 numbers!(record::Outcome record::OutcomeWhy);
+numbers!(AnchorKind);
 
 impl Same<PartialDate> for u32 {
     fn same(&self, other: &PartialDate) -> bool {
@@ -373,5 +375,26 @@ impl Same<Vec<RegisterRow>> for RegisterColumns {
             }
         }
         *self == expected
+    }
+}
+
+#[derive(SchemaRead, SchemaWrite, PartialEq, Default)]
+pub struct AnchorColumns {
+    ids: Vec<u64>,
+    kinds: Vec<u8>,
+    pub lengths: Vec<u32>,
+    ders: Vec<u8>,
+}
+
+impl Same<Vec<Anchor>> for AnchorColumns {
+    fn same(&self, rows: &Vec<Anchor>) -> bool {
+        let before = [0].into_iter().chain(rows.iter().map(|row| row.id));
+        *self
+            == AnchorColumns {
+                ids: rows.iter().zip(before).map(|(row, before)| row.id - before).collect(),
+                kinds: rows.iter().map(|row| row.kind.number()).collect(),
+                lengths: rows.iter().map(|row| row.der.len() as u32).collect(),
+                ders: rows.iter().flat_map(|row| row.der.clone()).collect(),
+            }
     }
 }

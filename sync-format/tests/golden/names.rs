@@ -19,11 +19,11 @@ variants! {
     decode_error, DecodeError, DECODE: TooLong Truncated WrongVersion WrongKind LimitExceeded
         UnknownNumber Impossible NotText TooWide Trailing NotCanonical;
     chunk_error, ChunkError, CHUNK: Decode Encode RowCount ColumnLength TextCut NotAscending
-        NumberRange UnusedBits Notice;
+        NumberRange UnusedBits AnchorLength Notice;
     notice_error, NoticeError, NOTICE: NoOrderNumber MissingBasis UnknownGround UnlawfulGround
         Validity Action NothingToRecognise DescribesOwner Text TooLong NumberShape NumberTwice;
     package_error, PackageError, PACKAGE: Decode Encode Threshold KeyTwice RoleTwice
-        AuthorApproves RootVersion BaseNotBefore Times Freshness ChunkCount PartLength Envelopes
+        AuthorApproves RootVersion BaseNotBefore NoDeltas Times Freshness ChunkCount PartLength Envelopes
         Runs Recipients GrantKeys Withdrawn OtherPackage ChunksDiffer KeyRange ChunkRows RowSum
         Regions TagKey Counts;
     message_error, MessageError, MESSAGE: Notices Release Entries;

@@ -3,6 +3,7 @@
 
 use std::sync::OnceLock;
 
+use sync_format::v1::anchors::*;
 use sync_format::v1::date::{Date, PartialDate};
 use sync_format::v1::message::*;
 use sync_format::v1::notice::*;
@@ -12,6 +13,10 @@ use sync_format::v1::record::*;
 use sync_format::v1::register::*;
 
 use super::{Dataset, Kind, Sections, codec, layout};
+
+/// Every dataset, by the name of its files.
+pub const DATASETS: [(Dataset, &str); 3] =
+    [(Dataset::Notices, "notices"), (Dataset::Register, "register"), (Dataset::Anchors, "anchors")];
 
 pub fn valid_files() -> Vec<(String, Vec<u8>)> {
     let mut files = vec![
@@ -27,7 +32,7 @@ pub fn valid_files() -> Vec<(String, Vec<u8>)> {
         ("installed.bin".to_owned(), encode(Kind::Installed, &installed())),
         ("signed-installed.bin".to_owned(), encode(Kind::SignedInstalled, &signed_installed())),
     ];
-    for (dataset, name) in [(Dataset::Notices, "notices"), (Dataset::Register, "register")] {
+    for (dataset, name) in DATASETS {
         let mut add = |part: &str, bytes| files.push((format!("{name}{part}"), bytes));
         add("-manifest.bin", encode(Kind::Manifest, &manifest(dataset)));
         add("-signed-manifest.bin", encode(Kind::SignedManifest, &signed_manifest(dataset)));
@@ -72,6 +77,7 @@ pub fn root() -> Root {
             role(Role::NoticesAuthor, key_set(1, &[4, 5])),
             role(Role::NoticesApprover, key_set(1, &[6])),
             role(Role::Register, key_set(1, &[7])),
+            role(Role::Anchors, key_set(1, &[9])),
         ],
     }
 }
@@ -121,7 +127,8 @@ pub fn manifest(dataset: Dataset) -> Manifest {
 pub fn signed_manifest(dataset: Dataset) -> SignedManifest {
     let signatures = match dataset {
         Dataset::Notices => vec![signature(4), signature(6)],
-        _ => vec![signature(7)],
+        Dataset::Register => vec![signature(7)],
+        Dataset::Anchors => vec![signature(9)],
     };
     SignedManifest { manifest: encode(Kind::Manifest, &manifest(dataset)), signatures }
 }
@@ -140,8 +147,8 @@ pub fn grant(dataset: Dataset) -> Grant {
 
 pub fn envelope(dataset: Dataset) -> Envelope {
     // Made once: sealing to a device is slow without optimisation.
-    static ENVELOPES: [OnceLock<Envelope>; 2] = [OnceLock::new(), OnceLock::new()];
-    let made = ENVELOPES[usize::from(dataset == Dataset::Register)].get_or_init(|| {
+    static ENVELOPES: [OnceLock<Envelope>; 3] = [const { OnceLock::new() }; 3];
+    let made = ENVELOPES[usize::from(dataset.number() - 1)].get_or_init(|| {
         let seed = seed(dataset);
         let package = seed.package_id();
         let unit_key = seed.unit_key(UNIT);
@@ -170,7 +177,8 @@ pub fn inner(dataset: Dataset) -> InnerManifest {
     let raw = raw_chunk(dataset);
     let keys: Vec<u64> = match dataset {
         Dataset::Register => register().iter().map(|row| row.number).collect(),
-        _ => notices().iter().map(|notice| notice.id).collect(),
+        Dataset::Notices => notices().iter().map(|notice| notice.id).collect(),
+        Dataset::Anchors => anchors().iter().map(|anchor| anchor.id).collect(),
     };
     let is_register = dataset == Dataset::Register;
     InnerManifest {
@@ -185,7 +193,7 @@ pub fn inner(dataset: Dataset) -> InnerManifest {
             raw_len: raw.len() as u32,
             raw_hash: sha256(&raw),
         }],
-        counts: if is_register { vec![] } else { counts() },
+        counts: if dataset == Dataset::Notices { counts() } else { vec![] },
         withdrawn: vec![],
     }
 }
@@ -200,7 +208,8 @@ fn counts() -> Vec<(Category, u32)> {
 pub fn raw_chunk(dataset: Dataset) -> Vec<u8> {
     match dataset {
         Dataset::Register => encode_register(&register()).unwrap(),
-        _ => encode_notices(&notices()).unwrap(),
+        Dataset::Notices => encode_notices(&notices()).unwrap(),
+        Dataset::Anchors => encode_anchors(&anchors()).unwrap(),
     }
 }
 
@@ -310,6 +319,16 @@ pub fn notices() -> Vec<Notice> {
     ]
 }
 
+/// Two certificates and a list, as far as this package looks into them: DER of any content.
+pub fn anchors() -> Vec<Anchor> {
+    let anchor = |id, kind, der: &[u8]| Anchor { id, kind, der: der.to_vec() };
+    vec![
+        anchor(1, AnchorKind::Certificate, b"\x30\x05\x0c\x03UTO"),
+        anchor(2, AnchorKind::RevocationList, b"\x30\x03\x02\x01\x07"),
+        anchor(4, AnchorKind::Certificate, &[&b"\x30\x81\x80\x04\x7e"[..], &[0x55; 126]].concat()),
+    ]
+}
+
 pub fn tag_key() -> TagKey {
     TagKey::new(std::array::from_fn(|at| at as u8))
 }
@@ -390,7 +409,7 @@ pub fn index() -> Index {
         serial: 12,
         published: 1_795_510_100,
         root_chain: PartRef::of(&encode(Kind::RootChain, &root_chain())),
-        entries: vec![entry(Dataset::Notices), entry(Dataset::Register)],
+        entries: DATASETS.map(|(dataset, _)| entry(dataset)).to_vec(),
         release: Some(PartRef::of(&encode(Kind::SignedRelease, &signed_release()))),
     }
 }

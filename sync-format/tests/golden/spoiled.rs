@@ -74,6 +74,13 @@ fn register_columns(change: impl FnOnce(&mut mirror::RegisterColumns)) -> Vec<u8
     [&raw[..2], &mirror::write(&columns)].concat()
 }
 
+fn anchor_columns(change: impl FnOnce(&mut mirror::AnchorColumns)) -> Vec<u8> {
+    let raw = samples::raw_chunk(Dataset::Anchors);
+    let mut columns: mirror::AnchorColumns = mirror::read(&raw[2..]);
+    change(&mut columns);
+    [&raw[..2], &mirror::write(&columns)].concat()
+}
+
 fn chunks() -> Vec<(&'static str, Vec<u8>)> {
     let raw = samples::raw_chunk(Dataset::Notices);
     vec![
@@ -92,6 +99,7 @@ fn chunks() -> Vec<(&'static str, Vec<u8>)> {
         ("not-ascending", notice_columns(|it| it.ids[1] = 0)),
         ("number-range", register_columns(|it| it.numbers[4][6] = 0xe8)),
         ("unused-bits", register_columns(|it| it.tags[3][2] |= 0x08)),
+        ("anchor-length", anchor_columns(|it| it.lengths[0] = 8_193)),
     ]
 }
 
@@ -156,8 +164,22 @@ fn documents() -> Vec<(&'static str, Vec<u8>)> {
             "base-not-before",
             manifest(|it| it.base = Some(Base { version: 3_184, manifest: [5; 32] })),
         ),
+        (
+            "no-deltas",
+            manifest(|it| {
+                it.dataset = Dataset::Anchors;
+                it.base = Some(Base { version: 3_183, manifest: [5; 32] });
+            }),
+        ),
         ("times", manifest(|it| it.expires = it.created)),
         ("freshness", manifest(|it| it.freshness.fresh_hours = 73)),
+        (
+            "chunk-count",
+            manifest(|it| {
+                it.dataset = Dataset::Anchors;
+                it.chunks = vec![it.chunks[0]; limits::MAX_ANCHOR_CHUNKS + 1];
+            }),
+        ),
         ("part-length", manifest(|it| it.chunks[0].len = 0)),
         ("envelopes", manifest(|it| it.envelopes.clear())),
         ("runs", envelope(|it| it.chunks[0].count = 2)),
