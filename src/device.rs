@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use sync_format::codec::{self, Kind};
+use sync_format::v1::anchors::Anchor;
 use sync_format::v1::message::{Installed, SignedInstalled, Withdrawal};
 use sync_format::v1::notice::Notice;
 use sync_format::v1::package::seal::SealPublic;
@@ -33,6 +34,8 @@ use crate::store::verify::{StoreFault, VerifiedStore};
 use crate::store::{self, StoreError};
 use crate::verdict::{self, Answer};
 
+#[cfg(test)]
+mod anchors;
 #[cfg(test)]
 mod attacks;
 pub mod loading;
@@ -284,7 +287,7 @@ impl Device {
         let mut unlocked = self.vault.unlock(pin, &*self.key, &*self.clock)?;
         let state = State::open(&self.places.state(), &unlocked.state_key)?;
         let floor = state_floor(&state)?;
-        if floor.notices < unlocked.floor.notices || floor.register < unlocked.floor.register {
+        if floor.is_below(unlocked.floor) {
             return Err(DeviceError::RolledBack);
         }
         if floor != unlocked.floor {
@@ -362,7 +365,11 @@ fn state_floor(state: &State) -> Result<Floor, StoreError> {
         let version: Option<SnapshotVersion> = state.floor(dataset)?;
         Ok::<_, StoreError>(version.map(|version| (version.epoch, version.version)))
     };
-    Ok(Floor { notices: of(Dataset::Notices)?, register: of(Dataset::Register)? })
+    Ok(Floor {
+        notices: of(Dataset::Notices)?,
+        register: of(Dataset::Register)?,
+        anchors: of(Dataset::Anchors)?,
+    })
 }
 
 /// An unlocked device.
@@ -427,6 +434,7 @@ impl Session {
             purpose: self.enrolment.purpose,
             notices: self.held(Dataset::Notices)?,
             register: self.held(Dataset::Register)?,
+            anchors: self.held(Dataset::Anchors)?,
             time: self.time()?,
             real_time: self.clock.real_time(),
         })
@@ -482,15 +490,15 @@ impl Session {
         self.key.public_key()
     }
 
-    /// Returns the room for a package of so many rows.
-    pub fn room(&self, dataset: Dataset, rows: u64) -> Result<Room, DeviceError> {
-        Ok(Room::of(&self.places.store(), dataset, rows, 0)?)
+    /// Returns the room for the rows of a package.
+    pub fn room(&self, dataset: Dataset, inner: &InnerManifest) -> Result<Room, DeviceError> {
+        Ok(Room::of(&self.places.store(), dataset, inner, 0)?)
     }
 
     /// Returns the installations that were cut: the same package goes on from there.
     pub fn unfinished(&self) -> Result<Vec<Unfinished>, DeviceError> {
         let mut unfinished = Vec::new();
-        for dataset in [Dataset::Notices, Dataset::Register] {
+        for dataset in Dataset::ALL.iter().copied() {
             unfinished.extend(self.state.installation(dataset)?.map(|begun| Unfinished {
                 dataset,
                 stage: begun.stage,
@@ -590,6 +598,20 @@ impl Session {
             self.log(Event::ClockStep, u32::try_from(seconds / 3_600).unwrap_or(u32::MAX))?;
         }
         Ok(())
+    }
+
+    /// Returns all anchors that are installed, to prove a chip by; none where no list is.
+    ///
+    /// A list that turns out to be damaged gives none, is told by [`Lookup::faults`], and is noted in
+    /// the log.
+    ///
+    /// # Errors
+    ///
+    /// A database that another program holds, and a log that cannot be written.
+    pub fn anchors(&mut self) -> Result<Vec<Anchor>, DeviceError> {
+        let anchors = self.lookup.read_anchors()?;
+        self.log_faults()?;
+        Ok(anchors)
     }
 
     /// Returns how many name searches are left, and after how long all are there again.

@@ -21,7 +21,7 @@ mod random;
 
 use std::io::Write;
 
-use crate::snapshot::source::{NOTICE_COLUMNS, REGISTER_COLUMNS};
+use crate::snapshot::source::{AnchorFile, NOTICE_COLUMNS, REGISTER_COLUMNS};
 pub use card::{Card, Expected};
 use names::without_marks;
 pub use people::Person;
@@ -48,6 +48,7 @@ pub struct World {
     notices: u64,
     population: Population,
     plan: Plan,
+    anchors: Vec<AnchorFile>,
 }
 
 /// What the register knows of one person, before it is reduced to tags.
@@ -90,7 +91,20 @@ impl World {
             notices: if people == 0 { 0 } else { notices as u64 },
             population: Population::new(seed, people as u64, Places::AsOnCards, today),
             plan: Plan::new(seed, today),
+            anchors: Vec::new(),
         }
+    }
+
+    /// Gives the world the files of certificates and revocation lists that its chips are proven by.
+    ///
+    /// They are not drawn from the seed: keys that sign belong to whoever makes the chips.
+    pub fn with_anchors(self, anchors: Vec<AnchorFile>) -> World {
+        World { anchors, ..self }
+    }
+
+    /// Returns the files of certificates and revocation lists.
+    pub fn anchors(&self) -> &[AnchorFile] {
+        &self.anchors
     }
 
     /// Makes a world without notices whose people are numbered by the thirty-four provinces of today

@@ -12,6 +12,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use sync_format::codec::{self, Kind};
+use sync_format::v1::anchors::Anchor;
 use sync_format::v1::notice::Notice;
 use sync_format::v1::package::{Dataset, Freshness, InnerManifest, Manifest, SnapshotVersion};
 use sync_format::v1::register::{Agreement, TagKey, region_of};
@@ -21,6 +22,7 @@ use crate::checks::{ListState, NoAnswer, NoticeAnswer, RegisterAnswer};
 use crate::clock::{Boot, DeviceTime, TrustedTime};
 use crate::document::{Document, Source};
 use crate::store::StoreError;
+use crate::store::anchors::Anchors;
 use crate::store::notices::Notices;
 use crate::store::register::Register;
 use crate::store::state::{Active, State};
@@ -141,6 +143,20 @@ impl<T> Installed<T> {
         }
     }
 
+    /// Returns how old it is at `time`, and its terms.
+    fn state(&self, time: TrustedTime) -> ListState {
+        let created = DeviceTime(self.manifest.created);
+        ListState::Loaded {
+            version: self.manifest.version,
+            created,
+            age_hours: time.upper.hours_since(created),
+            fresh_hours: self.freshness.fresh_hours,
+            usable_hours: self.freshness.usable_hours,
+            chip_required: self.chip_required,
+            changes_lost: self.lacks_changes(),
+        }
+    }
+
     /// Whether changes are installed and cannot be read.
     pub fn lacks_changes(&self) -> bool {
         self.overlay.as_ref().is_some_and(|overlay| overlay.is_lost)
@@ -207,6 +223,12 @@ fn open_register(
     Ok(Installed { manifest, inner, overlay, installed_at, freshness, chip_required, rows })
 }
 
+fn open_anchors(store: &Path, full: &Active) -> Result<Installed<Anchors>, StoreError> {
+    trusted(full, "anchors")?;
+    let rows = Anchors::open(&store.join(&full.file), &full.key)?;
+    Installed::of(full, None, false, "anchors", rows)
+}
+
 impl Installed<Notices> {
     /// Returns the notice with this order number.
     pub fn get(&self, id: u64) -> Result<Option<Notice>, StoreError> {
@@ -224,6 +246,7 @@ impl Installed<Notices> {
 pub struct Lookup {
     notices: Option<Installed<Notices>>,
     register: Option<Installed<(Register, TagKey)>>,
+    anchors: Option<Installed<Anchors>>,
     /// Snapshots that are active and cannot be opened: as good as not loaded, but said.
     faults: Vec<Dataset>,
 }
@@ -263,7 +286,10 @@ impl Lookup {
                 .map_err(|error| left_out(Dataset::Register, error))
                 .ok()
         });
-        Ok(Lookup { notices, register, faults })
+        let anchors = state.active(Dataset::Anchors)?.and_then(|full| {
+            open_anchors(store, &full).map_err(|error| left_out(Dataset::Anchors, error)).ok()
+        });
+        Ok(Lookup { notices, register, anchors, faults })
     }
 
     /// Returns the snapshots that are active and cannot be opened.
@@ -291,24 +317,55 @@ impl Lookup {
         self.register.as_ref().map(|installed| (&installed.manifest, &installed.inner))
     }
 
-    /// Returns what is signed about the changes to the register, where there are any.
-    pub fn register_overlay(&self) -> Option<&Overlay> {
-        self.register.as_ref().and_then(|installed| installed.overlay.as_ref())
+    /// Returns what is signed about the installed list of a dataset: of the newest package, and of
+    /// the full list.
+    pub fn signed(&self, dataset: Dataset) -> Option<(&Manifest, &InnerManifest)> {
+        match dataset {
+            Dataset::Notices => self.notices.as_ref().map(|it| (&it.manifest, &it.inner)),
+            Dataset::Register => self.register(),
+            Dataset::Anchors => self.anchors.as_ref().map(|it| (&it.manifest, &it.inner)),
+        }
+    }
+
+    /// Returns what is signed about the changes to a list, where there are any.
+    pub fn overlay(&self, dataset: Dataset) -> Option<&Overlay> {
+        match dataset {
+            Dataset::Notices => self.notices.as_ref()?.overlay.as_ref(),
+            Dataset::Register => self.register.as_ref()?.overlay.as_ref(),
+            Dataset::Anchors => None,
+        }
+    }
+
+    /// Returns all anchors; none where no list of them is installed.
+    ///
+    /// A list that turns out to be damaged is closed and told by [`Lookup::faults`]: with some of its
+    /// certificates or revocations nothing could be proven.
+    ///
+    /// # Errors
+    ///
+    /// What is no damage: another program holds the database.
+    pub fn read_anchors(&mut self) -> Result<Vec<Anchor>, StoreError> {
+        let Some(installed) = &self.anchors else { return Ok(Vec::new()) };
+        match installed.rows.all() {
+            Ok(rows) if rows.len() as u64 == installed.inner.rows => return Ok(rows),
+            // A row that is gone leaves no trace in the others.
+            Ok(_) => tracing::warn!("the installed anchors are not as many as were signed"),
+            Err(error) if error.is_damage() => tracing::warn!(%error, "the anchors are damaged"),
+            Err(error) => return Err(error),
+        }
+        self.anchors = None;
+        self.faults.push(Dataset::Anchors);
+        Ok(Vec::new())
     }
 
     /// Returns the state of the list of notices at `time`, by the stricter terms of list and unit.
     pub fn list_state(&self, time: TrustedTime) -> ListState {
-        let Some(notices) = &self.notices else { return ListState::None };
-        let created = DeviceTime(notices.manifest.created);
-        ListState::Loaded {
-            version: notices.manifest.version,
-            created,
-            age_hours: time.upper.hours_since(created),
-            fresh_hours: notices.freshness.fresh_hours,
-            usable_hours: notices.freshness.usable_hours,
-            chip_required: notices.chip_required,
-            changes_lost: notices.lacks_changes(),
-        }
+        self.notices.as_ref().map_or(ListState::None, |installed| installed.state(time))
+    }
+
+    /// Returns the state of the list of anchors at `time`, by the stricter terms of list and unit.
+    pub fn anchors_state(&self, time: TrustedTime) -> ListState {
+        self.anchors.as_ref().map_or(ListState::None, |installed| installed.state(time))
     }
 
     /// Passes over these notices from now on, where the list is no newer than `until`.

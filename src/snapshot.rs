@@ -11,6 +11,7 @@ use std::io::Read;
 use std::marker::PhantomData;
 
 use sync_format::codec::DecodeError;
+use sync_format::v1::anchors::{Anchor, decode_anchors};
 use sync_format::v1::notice::{Notice, decode_notices};
 use sync_format::v1::package::layout::{self, LayoutError, Sections};
 use sync_format::v1::package::seal::{self, Part};
@@ -119,6 +120,19 @@ pub enum Rows {
     Notices(Vec<Notice>),
     /// Register rows, ascending by number.
     Register(Vec<RegisterRow>),
+    /// Certificates and revocation lists, ascending by place.
+    Anchors(Vec<Anchor>),
+}
+
+impl Rows {
+    /// Returns how many there are.
+    pub fn count(&self) -> usize {
+        match self {
+            Rows::Notices(rows) => rows.len(),
+            Rows::Register(rows) => rows.len(),
+            Rows::Anchors(rows) => rows.len(),
+        }
+    }
 }
 
 impl Verified<Snapshot> {
@@ -188,7 +202,11 @@ impl Verified<Snapshot> {
                 let ends = ends(&rows, |row| row.number);
                 (Rows::Register(rows), ends)
             }
-            Dataset::Anchors => return Err(Refusal::DatasetNotSupported),
+            Dataset::Anchors => {
+                let rows = decode_anchors(&raw).map_err(|_| damaged(ChunkFault::Rows))?;
+                let ends = ends(&rows, |anchor| anchor.id);
+                (Rows::Anchors(rows), ends)
+            }
         };
         if ends != (inner.rows as usize, Some(inner.first), Some(inner.last)) {
             return Err(damaged(ChunkFault::Range));
@@ -346,7 +364,7 @@ pub enum Refusal {
     /// A delta of the register whose tags are under another key than its base's.
     #[error("the delta's tags are under another key than the installed register's")]
     WrongTagKey,
-    /// A dataset that this version does not read.
+    /// A dataset that this version does not know.
     #[error("this dataset is not supported by this version")]
     DatasetNotSupported,
     /// It needs a newer program.

@@ -15,6 +15,7 @@ use zeroize::Zeroizing;
 
 use crate::keys::SecretKey;
 
+pub mod anchors;
 pub mod install;
 pub mod notices;
 pub mod pace;
@@ -38,6 +39,8 @@ pub enum Kind {
     Register,
     /// Changes to a snapshot of the register, laid over it.
     RegisterOverlay,
+    /// One snapshot of the anchors.
+    Anchors,
     /// The encounter records.
     Queue,
 }
@@ -54,6 +57,7 @@ impl Kind {
                 )
             }
             Kind::Register | Kind::RegisterOverlay => include_str!("store/register.sql"),
+            Kind::Anchors => include_str!("store/anchors.sql"),
             Kind::Queue => include_str!("store/queue.sql"),
         }
     }
@@ -66,6 +70,7 @@ impl Kind {
             Kind::NoticesOverlay => 0x4643_4B6E,
             Kind::Register => 0x4643_4B52,
             Kind::RegisterOverlay => 0x4643_4B72,
+            Kind::Anchors => 0x4643_4B41,
             Kind::Queue => 0x4643_4B51,
         }
     }
@@ -87,6 +92,7 @@ impl Kind {
             Kind::NoticesOverlay => "changes to the notices",
             Kind::Register => "register",
             Kind::RegisterOverlay => "changes to the register",
+            Kind::Anchors => "anchors",
             Kind::Queue => "queue",
         }
     }

@@ -15,6 +15,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use sync_format::v1::notice::{Category, Notice};
+use sync_format::v1::package::Dataset;
 use sync_format::v1::record::{CheckReason, Outcome, OutcomeWhy};
 
 use crate::camera::decode::{self, Hint};
@@ -947,10 +948,9 @@ impl Desk {
 
 fn installed(session: &Session) -> Vec<InstalledList> {
     let lookup = session.lookup();
-    let notices = lookup.notices().map(|notices| (&notices.manifest, &notices.inner));
-    [notices, lookup.register()]
-        .into_iter()
-        .flatten()
+    Dataset::ALL
+        .iter()
+        .filter_map(|dataset| lookup.signed(*dataset))
         .map(|(manifest, inner)| InstalledList {
             manifest: manifest.clone(),
             rows: inner.rows,

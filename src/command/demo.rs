@@ -35,7 +35,7 @@ use crate::invented::{Card, Expected, World, draw};
 use crate::keys::{ArgonCost, DeviceKey as _, Pin};
 use crate::platform::desktop::SoftwareDeviceKey;
 use crate::snapshot::build::{self, Terms};
-use crate::snapshot::source::{Lapsed, Regions};
+use crate::snapshot::source::{AnchorFile, Lapsed, Regions};
 use crate::snapshot::units::{self, KnownDevice};
 use crate::store::state::Enrolment;
 
@@ -98,6 +98,18 @@ fn noon_of(day: Date) -> DeviceTime {
     DeviceTime(midnight + 12 * 3_600)
 }
 
+/// Returns the files of certificates and revocation lists of the invented state: none, as long as it
+/// makes no chips.
+fn anchors() -> Vec<AnchorFile> {
+    Vec::new()
+}
+
+/// Returns what a world has lists of, in the order in which they are built and installed.
+fn sources(world: &World) -> Vec<Source> {
+    let anchors = (!world.anchors().is_empty()).then_some(Source::Anchors);
+    [Source::Notices, Source::Register].into_iter().chain(anchors).collect()
+}
+
 /// Where the parts of a world lie.
 struct Place {
     folder: PathBuf,
@@ -138,12 +150,14 @@ impl Place {
         self.folder.join("sources").join(match source {
             Source::Notices => "notices.csv",
             Source::Register => "register.csv",
+            Source::Anchors => "anchors",
         })
     }
     fn package(&self, source: Source) -> PathBuf {
         self.folder.join("packages").join(match source {
             Source::Notices => "notices-1.fcsnap",
             Source::Register => "register-1.fcsnap",
+            Source::Anchors => "anchors-1.fcsnap",
         })
     }
 
@@ -160,7 +174,7 @@ impl Place {
 
         spinner.set_message("inventing people");
         let today = Date::from_days(now.vietnam_day());
-        let world = World::new(options.seed, options.people, today);
+        let world = World::new(options.seed, options.people, today).with_anchors(anchors());
 
         spinner.set_message("drawing keys");
         let mut register_seed = build::draw_seed()?;
@@ -183,12 +197,12 @@ impl Place {
         make_folder(&self.folder.join("packages"))?;
         let units = snapshot::read_units(None, &self.keys().join(snapshot::DEVICES))?;
         let regions = Regions::of_prefixes(world.regions())?;
-        for source in [Source::Notices, Source::Register] {
+        for source in sources(&world) {
             spinner.set_message("building packages");
-            let (csv, path) = (Input::csv(&self.source(source)), self.package(source));
+            let (input, path) = (Input::path(&self.source(source)), self.package(source));
             let order = Order {
                 source,
-                input: &csv,
+                input: &input,
                 refused: &RefusedOptions::default(),
                 beside: &path,
                 lapsed: Lapsed::KeepForDemonstration,
@@ -198,7 +212,7 @@ impl Place {
                 base: None,
             };
             let seed = match source {
-                Source::Notices => build::draw_seed()?,
+                Source::Notices | Source::Anchors => build::draw_seed()?,
                 Source::Register => register_seed.clone(),
             };
             let built = order.build(&seed)?;
@@ -211,7 +225,7 @@ impl Place {
         spinner.set_message("enrolling a device");
         let pin = draw_pin()?;
         let (mut device, mut session) = self.enrol(&keys, &pin.pin, new_device, clock)?;
-        for source in [Source::Notices, Source::Register] {
+        for source in sources(&world) {
             write!(out, "device     {}: ", self.device().display())?;
             install::install(&mut device, &mut session, &self.package(source), "", out)?;
         }
@@ -229,15 +243,32 @@ impl Place {
 
     fn write_sources(&self, world: &World) -> anyhow::Result<()> {
         make_folder(&self.folder.join("sources"))?;
-        for source in [Source::Notices, Source::Register] {
+        for source in sources(world) {
             let path = self.source(source);
+            let create = || -> anyhow::Result<_> {
+                Ok(std::io::BufWriter::new(fs::File::create_new(&path)?))
+            };
             let write = || -> anyhow::Result<()> {
-                let mut file = std::io::BufWriter::new(fs::File::create_new(&path)?);
                 match source {
-                    Source::Notices => world.write_notices_csv(&mut file)?,
-                    Source::Register => world.write_register_csv(&mut file)?,
+                    Source::Notices => {
+                        let mut file = create()?;
+                        world.write_notices_csv(&mut file)?;
+                        file.flush()?;
+                    }
+                    Source::Register => {
+                        let mut file = create()?;
+                        world.write_register_csv(&mut file)?;
+                        file.flush()?;
+                    }
+                    Source::Anchors => {
+                        make_folder(&path)?;
+                        for anchor in world.anchors() {
+                            let path = path.join(&anchor.name);
+                            files::write_new(&path, &anchor.bytes, Readers::All)?;
+                        }
+                    }
                 }
-                Ok(file.flush()?)
+                Ok(())
             };
             write().with_context(|| path.display().to_string())?;
         }

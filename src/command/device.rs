@@ -51,6 +51,7 @@ pub(super) struct VerifyOptions {
 enum List {
     Notices,
     Register,
+    Anchors,
 }
 
 impl List {
@@ -58,6 +59,7 @@ impl List {
         match self {
             List::Notices => Dataset::Notices,
             List::Register => Dataset::Register,
+            List::Anchors => Dataset::Anchors,
         }
     }
 }

@@ -22,6 +22,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, bail};
 use sync_format::codec::{self, Kind};
 use sync_format::limits;
+use sync_format::v1::anchors::{Anchor, decode_anchors};
 use sync_format::v1::notice::{Notice, decode_notices};
 use sync_format::v1::package::layout;
 use sync_format::v1::package::seal::{self, Part, Seed};
@@ -287,6 +288,11 @@ impl DraftFolder {
     /// Returns the register rows, of a delta those that it holds.
     pub(super) fn register_rows(&self, seed: &Seed) -> anyhow::Result<Vec<RegisterRow>> {
         self.rows(seed, |raw| Ok(decode_register(raw)?))
+    }
+
+    /// Returns the anchors.
+    pub(super) fn anchors(&self, seed: &Seed) -> anyhow::Result<Vec<Anchor>> {
+        self.rows(seed, |raw| Ok(decode_anchors(raw)?))
     }
 
     /// Returns the key of the register's tags.

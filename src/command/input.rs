@@ -1,4 +1,4 @@
-//! Where the rows of a snapshot come from: a CSV file or a database, and what is said of rows that were
+//! Where the rows of a snapshot come from: a CSV file, a database or a folder, and what is said of rows that were
 //! refused.
 
 use std::fs::File;
@@ -10,23 +10,22 @@ use clap::Args;
 use sync_format::v1::notice::Notice;
 use sync_format::v1::register::TagKey;
 
-use super::snapshot::Source;
 use super::{files, postgres, progress};
 use crate::snapshot::source::{
-    self, Lapsed, NOTICE_COLUMNS, REGISTER_COLUMNS, Refusals, RefusedRow, Regions, SealedRows,
-    SourceError,
+    self, AnchorFile, Lapsed, NOTICE_COLUMNS, REGISTER_COLUMNS, ReadAnchors, Refusals, RefusedRow,
+    Regions, SealedRows, SourceError,
 };
 
 /// Where rows are read.
 #[derive(Args, Clone)]
 pub(super) struct Input {
-    /// CSV file with a header
-    #[arg(long = "in", value_name = "CSV", required_unless_present = "from")]
-    csv: Option<PathBuf>,
+    /// CSV file with a header; of anchors, the folder of their files
+    #[arg(long = "in", value_name = "CSV|DIR", required_unless_present = "from")]
+    path: Option<PathBuf>,
     /// PostgreSQL on this machine, such as postgres://USER@localhost/DATABASE; the password stands in
     /// PGPASSFILE. Read are the columns of the dataset, from the view fieldcheck.notices or
     /// fieldcheck.register, `birth` as text
-    #[arg(long, value_name = "URL", conflicts_with = "csv")]
+    #[arg(long, value_name = "URL", conflicts_with = "path")]
     from: Option<String>,
     /// Query that has these columns, instead of the view
     #[arg(long, value_name = "SQL", requires = "from")]
@@ -34,36 +33,70 @@ pub(super) struct Input {
 }
 
 impl Input {
-    /// Rows of a CSV file.
-    pub(super) fn csv(path: &Path) -> Input {
-        Input { csv: Some(path.to_owned()), from: None, query: None }
+    /// Rows of a CSV file, or the files of a folder.
+    pub(super) fn path(path: &Path) -> Input {
+        Input { path: Some(path.to_owned()), from: None, query: None }
     }
 
     /// Returns the name of the source for people, which holds no password.
     pub(super) fn name(&self) -> String {
-        match (&self.csv, &self.from) {
+        match (&self.path, &self.from) {
             (Some(path), _) => path.display().to_string(),
             (None, Some(url)) => postgres::name(url),
             (None, None) => "no source".to_owned(),
         }
     }
 
+    /// Reads the anchors of a folder; files that another repeats are named in the answer.
+    pub(super) fn read_anchors(&self) -> anyhow::Result<ReadAnchors> {
+        let Some(folder) = &self.path else {
+            anyhow::bail!("anchors are files of a folder: name it by --in");
+        };
+        let read =
+            || -> anyhow::Result<ReadAnchors> { Ok(source::read_anchors(anchor_files(folder)?)?) };
+        read().with_context(|| folder.display().to_string())
+    }
+
     /// Gives the rows to `take` as CSV; what goes wrong is said of this source.
     fn read<T>(
         &self,
-        source: Source,
+        rows: RowsOf,
         take: impl FnOnce(&mut dyn Read) -> Result<T, SourceError>,
     ) -> anyhow::Result<T> {
         let take = |reader: &mut dyn Read| Ok(take(reader)?);
-        match (&self.csv, &self.from) {
+        match (&self.path, &self.from) {
             (Some(path), _) => read_file(path, take),
             (None, Some(url)) => {
-                let question = question(source, self.query.as_deref());
+                let question = question(rows, self.query.as_deref());
                 postgres::read(url, &question, take).with_context(|| self.name())
             }
             (None, None) => anyhow::bail!("neither --in nor --from names a source"),
         }
     }
+}
+
+/// Longest file of anchors that is worth reading, bytes: a bundle in PEM of all that one chunk holds.
+const MAX_ANCHOR_FILE_BYTES: u64 = 12 << 20;
+
+/// Most files of a folder of anchors. Chosen: ten times as many as the world has.
+const MAX_ANCHOR_FILES: usize = 10_000;
+
+/// Reads the files of a folder. A folder in it is none of them, and so is what would never end.
+fn anchor_files(folder: &Path) -> anyhow::Result<Vec<AnchorFile>> {
+    let mut anchors = Vec::new();
+    for entry in std::fs::read_dir(folder)? {
+        let path = entry?.path();
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        if !std::fs::metadata(&path).with_context(|| name.clone())?.is_file() {
+            anyhow::bail!("{name}: this is no file");
+        }
+        if anchors.len() == MAX_ANCHOR_FILES {
+            anyhow::bail!("more than {MAX_ANCHOR_FILES} files");
+        }
+        let bytes = files::read(&path, MAX_ANCHOR_FILE_BYTES)?.to_vec();
+        anchors.push(AnchorFile { name, bytes });
+    }
+    Ok(anchors)
 }
 
 fn read_file<T>(
@@ -79,12 +112,19 @@ fn read_file<T>(
     taken.with_context(|| path.display().to_string())
 }
 
-fn question(source: Source, query: Option<&str>) -> postgres::Question<'_> {
-    let (columns, key, view): (&[&'static str], _, _) = match source {
-        Source::Notices => (&NOTICE_COLUMNS, "notice", "fieldcheck.notices"),
-        Source::Register => (&REGISTER_COLUMNS, "number", "fieldcheck.register"),
+fn question(rows: RowsOf, query: Option<&str>) -> postgres::Question<'_> {
+    let (columns, key, view): (&[&'static str], _, _) = match rows {
+        RowsOf::Notices => (&NOTICE_COLUMNS, "notice", "fieldcheck.notices"),
+        RowsOf::Register => (&REGISTER_COLUMNS, "number", "fieldcheck.register"),
     };
     postgres::Question { columns, key, view, query }
+}
+
+/// What the rows of a table are.
+#[derive(Clone, Copy)]
+enum RowsOf {
+    Notices,
+    Register,
 }
 
 /// What is done about refused rows.
@@ -106,7 +146,7 @@ impl RefusedOptions {
         lapsed: Lapsed,
         output: &Path,
     ) -> anyhow::Result<(Vec<Notice>, u64)> {
-        self.read(input, Source::Notices, output, |reader, refusals| {
+        self.read(input, RowsOf::Notices, output, |reader, refusals| {
             source::read_notices(reader, lapsed, refusals)
         })
     }
@@ -119,7 +159,7 @@ impl RefusedOptions {
         regions: &Regions,
         output: &Path,
     ) -> anyhow::Result<(SealedRows<KEYS>, u64)> {
-        self.read(input, Source::Register, output, |reader, refusals| {
+        self.read(input, RowsOf::Register, output, |reader, refusals| {
             source::read_register(reader, keys, regions, refusals)
         })
     }
@@ -127,13 +167,13 @@ impl RefusedOptions {
     fn read<T>(
         &self,
         input: &Input,
-        source: Source,
+        rows: RowsOf,
         output: &Path,
         read: impl FnOnce(&mut dyn Read, &mut Refusals<'_>) -> Result<T, SourceError>,
     ) -> anyhow::Result<(T, u64)> {
         let mut report = Report::new(self.report.as_deref(), output)?;
         let mut refusals = Refusals::allowing(self.allow_refused).telling(|row| report.write(row));
-        let taken = input.read(source, |reader| read(reader, &mut refusals));
+        let taken = input.read(rows, |reader| read(reader, &mut refusals));
         let (count, first) = (refusals.count(), refusals.first().to_vec());
         drop(refusals);
         report.finish()?;

@@ -6,7 +6,6 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use clap::Args;
-use sync_format::v1::package::Dataset;
 
 use super::progress;
 use super::unlock::DeviceOptions;
@@ -60,18 +59,10 @@ pub(super) fn install(
         .with_context(|| package.display().to_string())?;
     bar.finish_and_clear();
     let lookup = session.lookup();
-    let (answers, overlay) = match dataset {
-        Dataset::Notices => {
-            let notices = lookup.notices();
-            let answers = notices.map(|notices| (&notices.manifest, &notices.inner));
-            (answers, notices.and_then(|notices| notices.overlay.as_ref()))
-        }
-        _ => (lookup.register(), lookup.register_overlay()),
-    };
-    let (manifest, inner) = answers.context("what was installed does not answer")?;
+    let (manifest, inner) = lookup.signed(dataset).context("what was installed does not answer")?;
     let rows = super::counted(inner.rows, "row");
     write!(out, "installed {dataset} {}: {rows}", manifest.version)?;
-    if let Some(Overlay { inner, .. }) = overlay {
+    if let Some(Overlay { inner, .. }) = lookup.overlay(dataset) {
         let changes = inner.rows + inner.withdrawn.len() as u64;
         write!(out, ", {} over them", super::counted(changes, "change"))?;
     }

@@ -4,6 +4,7 @@
 //! compares), each signs on his own machine, and it is published. Drafts are carried by file, and none
 //! of these machines needs a network.
 
+mod anchors;
 mod approve;
 mod build;
 mod facts;
@@ -28,7 +29,7 @@ pub(super) use package::write_package;
 
 #[derive(Subcommand)]
 pub(super) enum Command {
-    /// Build a draft from CSV or PostgreSQL; refused rows are named, and nothing is made of the rest
+    /// Build a draft from CSV, PostgreSQL or a folder; refused rows are named, and nothing is made of the rest
     Build(build::BuildOptions),
     /// Build a draft again from the source, compare it byte by byte, and show what changed
     Approve(approve::ApproveOptions),
@@ -50,6 +51,9 @@ pub(super) enum Source {
     Notices,
     /// Columns number, name, birth, issued, status
     Register,
+    /// A folder of certificates (.cer, .crt, .der, .pem) and revocation lists (.crl) that chips are
+    /// proven by
+    Anchors,
 }
 
 /// Days until a package expires. Chosen: a month on a stick, and then it is no help any more.
@@ -96,7 +100,7 @@ pub(super) fn run(command: &Command, clock: &dyn Clock, out: &mut dyn Write) -> 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::snapshot::source::{NOTICE_COLUMNS, REGISTER_COLUMNS};
+    use crate::snapshot::source::{ANCHOR_ENDINGS, NOTICE_COLUMNS, REGISTER_COLUMNS};
 
     #[test]
     fn the_columns_in_the_help_are_those_of_the_sources() {
@@ -106,6 +110,11 @@ mod tests {
             let value = source.to_possible_value().expect("none is skipped");
             let help = value.get_help().expect("each has a text").to_string();
             assert_eq!(help, format!("Columns {}", columns.join(", ")));
+        }
+        let anchors = Source::Anchors.to_possible_value().expect("none is skipped");
+        let help = anchors.get_help().expect("each has a text").to_string();
+        for (ending, _) in ANCHOR_ENDINGS {
+            assert!(help.contains(&format!(".{ending}")), "{ending}");
         }
     }
 }

@@ -56,7 +56,7 @@ pub(super) fn run(
     let (_device, mut session) = options.device.unlock(clock)?;
     let mut differ = 0;
     let mut lines = Vec::new();
-    for dataset in [Dataset::Notices, Dataset::Register] {
+    for dataset in Dataset::ALL.iter().copied() {
         let bar = progress::bar(0, "verifying", "rows");
         let verified = session.verify_store(dataset, |at| {
             bar.set_length(at.of_rows);

@@ -10,12 +10,13 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use sync_format::codec::{self, Kind};
+use sync_format::limits::MAX_ANCHOR_CHUNKS;
 use sync_format::v1::notice::{Notice, encode_notices};
 use sync_format::v1::package::layout::{self, Sections};
 use sync_format::v1::package::seal::{self, Part, SealSecret};
 use sync_format::v1::package::{
-    Base, Dataset, Manifest, PartRef, Purpose, Role, Root, RootChain, Signature, SignedManifest,
-    SnapshotVersion,
+    Base, ChunkInfo, Dataset, Manifest, PartRef, Purpose, Role, Root, RootChain, Signature,
+    SignedManifest, SnapshotVersion,
 };
 use sync_format::v1::register::{RegisterRow, TOMBSTONE, encode_register};
 
@@ -173,6 +174,13 @@ fn bomb() -> Vec<u8> {
     layout::compress(&vec![0; 8 << 20]).unwrap()
 }
 
+/// Where a manifest says which dataset it is of.
+const DATASET_AT: usize = 18;
+
+/// A chunk in which a certificate is said to have more bytes than any may.
+const ANCHOR_TOO_LONG: &[u8] =
+    include_bytes!("../../sync-format/tests/data/invalid/chunk-error/anchor-length.bin");
+
 /// Every attack: the refusal it must get, its name, the file.
 fn attacks() -> Vec<(&'static str, &'static str, Vec<u8>)> {
     let weak: [u8; 32] = std::array::from_fn(|at| u8::from(at == 0));
@@ -302,7 +310,52 @@ fn attacks() -> Vec<(&'static str, &'static str, Vec<u8>)> {
             changed(|it| it.manifest.version = SnapshotVersion { epoch: 2, version: 1 })
         }),
         ("app-too-old", "needs-a-newer-program", changed(|it| it.manifest.min_app = u32::MAX)),
-        ("dataset-not-supported", "anchors", changed(|it| it.manifest.dataset = Dataset::Anchors)),
+        ("dataset-not-supported", "dataset-of-a-later-version", {
+            rejoined(&newer().encode(), |sections, _| {
+                let signed: SignedManifest =
+                    codec::decode(Kind::SignedManifest, &sections.manifest).unwrap();
+                let mut manifest = signed.manifest;
+                // Behind version, kind and the 16 bytes of the package's id.
+                assert_eq!(manifest[DATASET_AT], Dataset::Notices.number());
+                manifest[DATASET_AT] = 9;
+                let sign = |role: &Role| keyring().sign_manifest(*role, &manifest);
+                let signatures = OF_NOTICES.iter().flat_map(sign).collect();
+                let signed = SignedManifest { manifest, signatures };
+                sections.manifest = codec::encode(Kind::SignedManifest, &signed).unwrap();
+            })
+        }),
+        // Anchors.
+        ("signatures", "anchors-signed-by-those-of-the-notices", {
+            changed(|it| it.manifest.dataset = Dataset::Anchors)
+        }),
+        ("damaged-chunk", "notices-as-anchors", {
+            let draft = newer();
+            let mut anchors = Draft::anchors();
+            anchors.set_chunk(0, &encode_notices(&[wanted()]).unwrap());
+            anchors.inner.chunks[0] = ChunkInfo {
+                raw_len: anchors.inner.chunks[0].raw_len,
+                raw_hash: anchors.inner.chunks[0].raw_hash,
+                ..draft.inner.chunks[0]
+            };
+            anchors.inner.rows = 1;
+            anchors.encode()
+        }),
+        ("damaged-chunk", "anchor-longer-than-any", {
+            let mut draft = Draft::anchors();
+            draft.set_chunk(0, ANCHOR_TOO_LONG);
+            draft.encode()
+        }),
+        ("contradictory", "delta-of-anchors", {
+            let mut draft = Draft::anchors();
+            draft.manifest.version = version(6);
+            draft.manifest.base = Some(base);
+            draft.encode()
+        }),
+        ("contradictory", "anchors-in-many-chunks", {
+            signed_anew(&Draft::anchors().encode(), &[Role::Anchors], |it| {
+                it.chunks = vec![it.chunks[0]; MAX_ANCHOR_CHUNKS + 1];
+            })
+        }),
         (
             "contradictory",
             "expires-before-it-was-made",
@@ -487,7 +540,8 @@ fn standing(session: &mut Session) -> String {
     let trust = session.trust().unwrap();
     let version = session.lookup().notices().map(|notices| notices.manifest.version);
     let floor = trust.time.lower;
-    format!("{:?} {version:?} {:?} {:?}", answer.verdict, (trust.root_hash, trust.notices), floor)
+    let held = (trust.root_hash, trust.notices, trust.register, trust.anchors);
+    format!("{:?} {version:?} {held:?} {floor:?}", answer.verdict)
 }
 
 #[test]

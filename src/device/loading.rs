@@ -113,6 +113,7 @@ impl Session {
     ) -> Result<Verified<Snapshot>, DeviceError> {
         trust.notices.floor = None;
         trust.register.floor = None;
+        trust.anchors.floor = None;
         reader.rewind().map_err(Refusal::Io)?;
         let signed = Signed::read(&mut reader)?;
         Ok(snapshot::verify(signed, &trust, self.opener())?)
@@ -130,10 +131,7 @@ impl Session {
             trust: self.trust()?,
             enrolment: self.enrolment.clone(),
             by: options.service_number(),
-            damaged: [Dataset::Notices, Dataset::Register]
-                .into_iter()
-                .filter(|dataset| damaged(*dataset))
-                .collect(),
+            damaged: Dataset::ALL.iter().copied().filter(|dataset| damaged(*dataset)).collect(),
         })
     }
 

@@ -1,21 +1,21 @@
 //! The bytes of a vault, and what must agree before they are believed.
 //!
-//! A vault in use has 386 bytes, little-endian:
+//! A vault in use has 399 bytes, little-endian:
 //!
 //! | from | bytes | field |
 //! |---|---|---|
 //! | 0 | 8 | `"FCVAULT\n"` |
-//! | 8 | 1 | version: 1 |
+//! | 8 | 1 | version: 2 |
 //! | 9 | 1 | state: 1 in use, 2 erased |
 //! | 10 | 16 | identity of this vault, random |
 //! | 26 | 32 | fingerprint of the device's public key |
 //! | 58 | 12 | Argon2id memory (KiB), passes, lanes |
 //! | 70 | 89 | slot 1, officers: kind 1, salt 16, nonce 24, sealed vault key 48 |
 //! | 159 | 89 | slot 2, the commander's: its place; zero bytes in this version |
-//! | 248 | 26 | floor: notices, then register: present (0 or 1) 1, epoch 4, version 8 |
-//! | 274 | 8 | the attempt counter's generation at the last unlocking |
-//! | 282 | 72 | nonce 24, sealed state key 48 |
-//! | 354 | 32 | the device's mark: HMAC under the device key over everything before it |
+//! | 248 | 39 | floor: notices, register, anchors: present (0 or 1) 1, epoch 4, version 8 |
+//! | 287 | 8 | the attempt counter's generation at the last unlocking |
+//! | 295 | 72 | nonce 24, sealed state key 48 |
+//! | 367 | 32 | the device's mark: HMAC under the device key over everything before it |
 //!
 //! A slot seals the *vault key* under the key that comes of its PIN, and the vault key seals the
 //! *state key* with everything before it as associated data. So the floor can be raised, and a slot
@@ -36,10 +36,11 @@ use super::secret::{NONCE_BYTES, SEALED_BYTES, SecretKey, random_bytes};
 use super::vault::UnlockError;
 
 /// Length of a vault's file.
-pub(super) const VAULT_BYTES: usize = 386;
+pub(super) const VAULT_BYTES: usize = 399;
 
 const MAGIC: [u8; 8] = *b"FCVAULT\n";
-const VERSION: u8 = 1;
+/// Of the vault. Version 1 had no floor of the anchors; no device was in use when it rose.
+const VERSION: u8 = 2;
 const IN_USE: u8 = 1;
 const ERASED: u8 = 2;
 const OFFICERS: u8 = 1;
@@ -58,6 +59,26 @@ pub struct Floor {
     pub notices: Option<(u32, u64)>,
     /// Epoch and version of the register.
     pub register: Option<(u32, u64)>,
+    /// Epoch and version of the anchors.
+    pub anchors: Option<(u32, u64)>,
+}
+
+impl Floor {
+    /// Returns this floor with what `other` says in the place of it, dataset by dataset.
+    pub(super) fn with(self, other: Floor) -> Floor {
+        Floor {
+            notices: other.notices.or(self.notices),
+            register: other.register.or(self.register),
+            anchors: other.anchors.or(self.anchors),
+        }
+    }
+
+    /// Whether any dataset would fall below `other`.
+    pub fn is_below(self, other: Floor) -> bool {
+        self.notices < other.notices
+            || self.register < other.register
+            || self.anchors < other.anchors
+    }
 }
 
 /// What is wrong with the files of a vault. Nobody can mend it; the device must be enrolled anew.
@@ -69,7 +90,7 @@ pub enum Damage {
     /// The file is no vault.
     #[error("the file is no vault")]
     NotAVault,
-    /// The vault was written by a newer program.
+    /// The vault was written by a newer program, or by one from before the first release.
     #[error("the vault has version {found}, this program knows version {VERSION}")]
     Version {
         /// The version found.
@@ -270,7 +291,7 @@ impl Contents {
         bytes.extend_from_slice(&self.officers.vault_key.nonce);
         bytes.extend_from_slice(&self.officers.vault_key.bytes);
         bytes.extend_from_slice(&[0; SLOT_BYTES]);
-        for version in [self.floor.notices, self.floor.register] {
+        for version in [self.floor.notices, self.floor.register, self.floor.anchors] {
             let (epoch, number) = version.unwrap_or_default();
             bytes.push(u8::from(version.is_some()));
             bytes.extend_from_slice(&epoch.to_le_bytes());
@@ -285,17 +306,20 @@ impl Contents {
 ///
 /// One vault has one encoding: whatever is accepted here encodes to the same bytes again.
 pub(super) fn decode(bytes: &[u8], lowest: ArgonCost) -> Result<VaultFile, Damage> {
+    // The version first: each has a length of its own.
+    let Some((magic, [version, ..])) = bytes.split_first_chunk() else {
+        return Err(Damage::Length);
+    };
+    if *magic != MAGIC {
+        return Err(Damage::NotAVault);
+    }
+    if *version != VERSION {
+        return Err(Damage::Version { found: *version });
+    }
     if bytes.len() != VAULT_BYTES {
         return Err(Damage::Length);
     }
-    let mut reader = Reader::new(bytes);
-    if reader.take() != MAGIC {
-        return Err(Damage::NotAVault);
-    }
-    let [version] = reader.take();
-    if version != VERSION {
-        return Err(Damage::Version { found: version });
-    }
+    let mut reader = Reader::new(&bytes[MAGIC.len() + 1..]);
     match reader.take() {
         [IN_USE] => {}
         [ERASED] => return Ok(VaultFile::Erased),
@@ -310,7 +334,11 @@ pub(super) fn decode(bytes: &[u8], lowest: ArgonCost) -> Result<VaultFile, Damag
     if reader.take() != [0; SLOT_BYTES] {
         return Err(Damage::Field { field: "second slot" });
     }
-    let floor = Floor { notices: reader.take_version()?, register: reader.take_version()? };
+    let floor = Floor {
+        notices: reader.take_version()?,
+        register: reader.take_version()?,
+        anchors: reader.take_version()?,
+    };
     let attempts_seen = u64::from_le_bytes(reader.take());
     let state = reader.take_sealed();
     Ok(VaultFile::InUse(Box::new(Contents {
@@ -381,7 +409,7 @@ mod tests {
         let state_key = SecretKey::new(&[2; 32]);
         let mut contents =
             Contents::new(device_key, &pin(), SMALL, &vault_key, &state_key).unwrap();
-        contents.floor = Floor { notices: Some((3, 1_184)), register: None };
+        contents.floor = Floor { notices: Some((3, 1_184)), ..Floor::default() };
         contents.attempts_seen = 12;
         contents.seal_state(&state_key, &vault_key).unwrap();
         contents
@@ -465,7 +493,8 @@ mod tests {
             ("cut short", bytes[..VAULT_BYTES - 1].to_vec(), Damage::Length),
             ("longer", longer, Damage::Length),
             ("another magic", with(0, b'G'), Damage::NotAVault),
-            ("a later version", with(8, 2), Damage::Version { found: 2 }),
+            ("a later version", with(8, 3), Damage::Version { found: 3 }),
+            ("an earlier version", with(8, 1)[..386].to_vec(), Damage::Version { found: 1 }),
             ("no state", with(9, 0), Damage::Field { field: "state" }),
             ("less memory", with(58, 7), cost(7, 1, 1)),
             ("far too much memory", with(61, 0xFF), cost(0xFF00_0008, 1, 1)),
@@ -474,6 +503,7 @@ mod tests {
             ("no officers' slot", with(70, 0), Damage::Field { field: "first slot" }),
             ("something in the second slot", with(159, 2), Damage::Field { field: "second slot" }),
             ("half a floor", with(248, 2), Damage::Field { field: "floor" }),
+            ("half a floor of the anchors", with(274, 2), Damage::Field { field: "floor" }),
             ("a floor that is not there", with(262, 1), Damage::Field { field: "floor" }),
         ];
         for (case, bytes, expected) in rows {

@@ -232,11 +232,8 @@ impl Vault {
     ) -> Result<(), VaultError> {
         unlocked.floor = self.amend(unlocked, device_key, |contents| {
             let current = contents.floor;
-            let raised = Floor {
-                notices: floor.notices.or(current.notices),
-                register: floor.register.or(current.register),
-            };
-            if raised.notices < current.notices || raised.register < current.register {
+            let raised = current.with(floor);
+            if raised.is_below(current) {
                 return Err(VaultError::FloorFalls { current, offered: floor });
             }
             contents.floor = raised;
@@ -735,16 +732,24 @@ mod tests {
         let device = Device::new();
         let mut vault = device.open();
         let mut unlocked = vault.unlock(&pin(RIGHT), &device.key, &device.clock).unwrap();
-        let first = Floor { notices: Some((3, 1_184)), register: None };
+        let first = Floor { notices: Some((3, 1_184)), ..Floor::default() };
         vault.raise_floor(&mut unlocked, first, &device.key).unwrap();
         assert_eq!(unlocked.floor, first);
 
         // When only the register is raised, then the notices keep their version.
-        let register = Floor { notices: None, register: Some((3, 7)) };
+        let register = Floor { register: Some((3, 7)), ..Floor::default() };
         vault.raise_floor(&mut unlocked, register, &device.key).unwrap();
-        let both = Floor { notices: Some((3, 1_184)), register: Some((3, 7)) };
+        let both = Floor { notices: Some((3, 1_184)), ..register };
         assert_eq!(unlocked.floor, both);
         assert_eq!(device.unlock(RIGHT).unwrap().floor, both);
+
+        let anchors = Floor { anchors: Some((3, 2)), ..Floor::default() };
+        vault.raise_floor(&mut unlocked, anchors, &device.key).unwrap();
+        let all = Floor { anchors: Some((3, 2)), ..both };
+        assert_eq!(device.unlock(RIGHT).unwrap().floor, all);
+        let lower = Floor { anchors: Some((3, 1)), ..all };
+        let refused = vault.raise_floor(&mut unlocked, lower, &device.key);
+        assert!(matches!(refused, Err(VaultError::FloorFalls { .. })), "{refused:?}");
     }
 
     #[test]
@@ -753,7 +758,7 @@ mod tests {
         let mut vault = device.open();
         let mut unlocked = vault.unlock(&pin(RIGHT), &device.key, &device.clock).unwrap();
         let mut raise = |notices| {
-            let floor = Floor { notices, register: None };
+            let floor = Floor { notices, ..Floor::default() };
             vault.raise_floor(&mut unlocked, floor, &device.key)
         };
         raise(Some((3, 1_184))).unwrap();
@@ -772,12 +777,12 @@ mod tests {
         let (mut window, mut command) = (device.open(), device.open());
         let mut unlocked = window.unlock(&pin(RIGHT), &device.key, &device.clock).unwrap();
         let mut other = command.unlock(&pin(RIGHT), &device.key, &device.clock).unwrap();
-        let notices = Floor { notices: Some((3, 1_184)), register: None };
+        let notices = Floor { notices: Some((3, 1_184)), ..Floor::default() };
         command.raise_floor(&mut other, notices, &device.key).unwrap();
 
-        let register = Floor { notices: None, register: Some((3, 7)) };
+        let register = Floor { register: Some((3, 7)), ..Floor::default() };
         window.raise_floor(&mut unlocked, register, &device.key).unwrap();
-        let both = Floor { notices: Some((3, 1_184)), register: Some((3, 7)) };
+        let both = Floor { notices: Some((3, 1_184)), ..register };
         assert_eq!(unlocked.floor, both);
     }
 
@@ -785,7 +790,7 @@ mod tests {
     fn who_unlocked_another_vault_cannot_raise_this_floor() {
         let (device, other) = (Device::new(), Device::new());
         let mut unlocked = other.unlock(RIGHT).unwrap();
-        let floor = Floor { notices: Some((3, 1_184)), register: None };
+        let floor = Floor { notices: Some((3, 1_184)), ..Floor::default() };
         let outcome = device.open().raise_floor(&mut unlocked, floor, &device.key);
         let error = outcome.expect_err("another vault's key");
         let seal = VaultError::Unlock(UnlockError::Damaged(Damage::Seal));
@@ -798,7 +803,7 @@ mod tests {
         let device = Device::new();
         let mut vault = device.open();
         let mut unlocked = vault.unlock(&pin(RIGHT), &device.key, &device.clock).unwrap();
-        let floor = Floor { notices: Some((3, 1_184)), register: None };
+        let floor = Floor { notices: Some((3, 1_184)), ..Floor::default() };
         vault.raise_floor(&mut unlocked, floor, &device.key).unwrap();
 
         let new = "905172";
@@ -871,9 +876,12 @@ mod tests {
         let Unlocked { state_key, floor, vault_key } = &unlocked;
         wiped_on_drop(state_key);
         wiped_on_drop(vault_key);
-        let Floor { notices: None, register: None } = floor else { panic!("a fresh floor") };
+        let Floor { notices: None, register: None, anchors: None } = floor else {
+            panic!("a fresh floor")
+        };
         let shown = format!("{unlocked:?}");
-        assert_eq!(shown, "Unlocked { floor: Floor { notices: None, register: None }, .. }");
+        let floor = "Floor { notices: None, register: None, anchors: None }";
+        assert_eq!(shown, format!("Unlocked {{ floor: {floor}, .. }}"));
     }
 
     #[test]

@@ -198,6 +198,7 @@ impl UnderRoot {
             purpose: self.root.purpose,
             notices: of(Dataset::Notices),
             register: of(Dataset::Register),
+            anchors: of(Dataset::Anchors),
             time: self.time(),
             real_time: self.now,
         }

@@ -6,6 +6,7 @@
 
 use sync_format::codec::{self, EncodeError, Kind};
 use sync_format::limits::REGISTER_ROWS_PER_CHUNK;
+use sync_format::v1::anchors::{self, Anchor, encode_anchors};
 use sync_format::v1::columns::ChunkError;
 use sync_format::v1::notice::{self, Category, Notice, encode_notices};
 use sync_format::v1::package::layout::{self, Sections};
@@ -272,6 +273,22 @@ fn register_parts(
         chunk.push(row);
     }
     parts.push_register(&chunk)?;
+    parts.finish(units)
+}
+
+/// Builds a package of anchors, which must ascend by place. It is always full: anchors have no deltas.
+pub fn anchors(
+    rows: &[Anchor],
+    terms: Terms,
+    units: &[Unit],
+    seed: &Seed,
+) -> Result<Draft, BuildError> {
+    let mut parts = Parts::new(Dataset::Anchors, terms, None, seed);
+    for rows in anchors::split(rows) {
+        let raw = encode_anchors(rows)?;
+        let (Some(first), Some(last)) = (rows.first(), rows.last()) else { continue };
+        parts.push(&raw, rows.len(), first.id, last.id, NATIONAL)?;
+    }
     parts.finish(units)
 }
 
@@ -612,6 +629,35 @@ mod tests {
         on_base.register.base = Some(base.base);
         on_base.register.tag_key = Some([0; 32]);
         assert!(matches!(read_whole(&delta, &on_base), Err(Refusal::WrongTagKey)));
+    }
+
+    #[test]
+    fn anchors_come_back_from_as_many_chunks_as_they_need() {
+        use sync_format::limits::MAX_ANCHORS;
+        use sync_format::v1::anchors::AnchorKind;
+
+        let count = MAX_ANCHORS as u64 + 1;
+        let row = |id| Anchor { id, kind: AnchorKind::Certificate, der: vec![0x30, 0] };
+        let rows: Vec<Anchor> = (1..=count).map(row).collect();
+        let package = crate::snapshot::testing::anchors_package(1, &rows);
+        let (verified, _) = open(&package, &trust()).unwrap();
+        let inner = &verified.snapshot().inner;
+        assert_eq!((inner.rows, inner.chunks.len()), (count, 2));
+        assert_eq!(
+            (&inner.regions[..], &inner.counts[..], inner.tag_key),
+            (&[][..], &[][..], None)
+        );
+        let read = read_whole(&package, &trust()).unwrap();
+        let read: Vec<Anchor> = read
+            .into_iter()
+            .flat_map(|rows| match rows {
+                Rows::Anchors(rows) => rows,
+                other => panic!("{other:?}"),
+            })
+            .collect();
+        assert!(read == rows);
+        let refused = anchors(&[row(2), row(1)], terms(1), &units(), &seed());
+        assert!(matches!(refused, Err(BuildError::Rows(_))), "{refused:?}");
     }
 
     #[test]

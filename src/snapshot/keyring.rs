@@ -28,8 +28,8 @@ impl std::fmt::Debug for Keyring {
 const ROOT_KEYS: (usize, u8) = (3, 2);
 
 /// The roles that a new keyring gets a key for.
-const ROLES: [Role; 4] =
-    [Role::NoticesAuthor, Role::NoticesApprover, Role::Register, Role::Release];
+const ROLES: [Role; 5] =
+    [Role::NoticesAuthor, Role::NoticesApprover, Role::Register, Role::Anchors, Role::Release];
 
 /// Why a keyring could not be read.
 #[derive(Debug, thiserror::Error)]
@@ -268,10 +268,10 @@ mod tests {
         let drawn = text(&Keyring::generate().unwrap());
         assert_ne!(drawn, text(&Keyring::generate().unwrap()));
         let mut lines: Vec<&str> = drawn.lines().collect();
-        assert_eq!(lines.len(), 7);
+        assert_eq!(lines.len(), 8);
         lines.sort_by_key(|line| line.split_once(' ').map(|(_, key)| key));
         lines.dedup_by_key(|line| line.split_once(' ').map(|(_, key)| key));
-        assert_eq!(lines.len(), 7, "every key is another");
+        assert_eq!(lines.len(), 8, "every key is another");
         assert_eq!(text(&Keyring::simulated(3)), text(&Keyring::simulated(3)));
         assert_ne!(text(&Keyring::simulated(3)), text(&Keyring::simulated(4)));
     }
@@ -324,6 +324,6 @@ mod tests {
 
     #[test]
     fn keys_do_not_show_themselves() {
-        assert_eq!(format!("{:?}", Keyring::simulated(1)), "Keyring(3 root keys, 4 role keys)");
+        assert_eq!(format!("{:?}", Keyring::simulated(1)), "Keyring(3 root keys, 5 role keys)");
     }
 }

@@ -1,4 +1,4 @@
-//! Reads the sources of a snapshot: CSV with documented columns, row by row.
+//! Reads the sources of a snapshot: CSV with documented columns, row by row; of anchors, files.
 //!
 //! A row that breaks a rule is refused with its line and reason, and then nothing is built unless as
 //! many refused rows were allowed before: a list that silently lost a row would be taken for the
@@ -9,6 +9,7 @@
 //! no names. Reasons never repeat a cell that could be a person's. Where the bytes come from (a file, a
 //! database) is the caller's business.
 
+mod anchors;
 mod notices;
 mod register;
 
@@ -18,6 +19,9 @@ use std::str::FromStr;
 
 use sync_format::v1::date::{Date, PartialDate};
 
+pub use anchors::{
+    ANCHOR_ENDINGS, AnchorFault, AnchorFile, AnchorsError, ReadAnchors, check_anchor, read_anchors,
+};
 pub use notices::{Lapsed, NOTICE_COLUMNS, read_notices};
 pub use register::{REGISTER_COLUMNS, Regions, SealedRows, UnknownRegion, read_register};
 

@@ -3,6 +3,7 @@
 //! It is noon UTC on 24 November 2026, and one simulated keyring signs everything.
 
 use sync_format::codec::{self, Kind};
+use sync_format::v1::anchors::{Anchor, AnchorKind};
 use sync_format::v1::message::{SignedWithdrawal, Withdrawal};
 use sync_format::v1::notice::{Notice, encode_notices};
 use sync_format::v1::package::layout::{self, Sections};
@@ -61,6 +62,7 @@ pub(crate) fn trust() -> Trust {
         purpose: Purpose::Demo,
         notices: Held::default(),
         register: Held::default(),
+        anchors: Held::default(),
         time: TrustedTime::new(NOW, NOW),
         real_time: NOW,
     }
@@ -94,6 +96,23 @@ pub(crate) fn register_package(number: u64, rows: &[RegisterRow]) -> Vec<u8> {
     let rows = rows.iter().copied();
     let draft = build::register(rows, &regions, terms(number), &units(), &seed()).unwrap();
     package(&draft, &[Role::Register])
+}
+
+/// A package of anchors, built as headquarters builds it.
+pub(crate) fn anchors_package(number: u64, rows: &[Anchor]) -> Vec<u8> {
+    let draft = build::anchors(rows, terms(number), &units(), &seed()).unwrap();
+    package(&draft, &[Role::Anchors])
+}
+
+/// Two certificates and a revocation list of nobody: DER of any content, for the modules that look no
+/// further.
+pub(crate) fn some_anchors() -> Vec<Anchor> {
+    let kinds = [AnchorKind::Certificate, AnchorKind::RevocationList, AnchorKind::Certificate];
+    let anchor = |(id, kind): (u64, AnchorKind)| {
+        let content = vec![id as u8; 100];
+        Anchor { id, kind, der: crate::chip::tlv::element(0x30, &content) }
+    };
+    (1..).zip(kinds).map(anchor).collect()
 }
 
 /// The package file of the one unit, signed by the keys of these roles.
@@ -180,6 +199,11 @@ impl Draft {
     /// A small register.
     pub(crate) fn register() -> Draft {
         Draft::of(&register_package(1, &[citizen_row()]), vec![Role::Register])
+    }
+
+    /// A small list of anchors.
+    pub(crate) fn anchors() -> Draft {
+        Draft::of(&anchors_package(1, &some_anchors()), vec![Role::Anchors])
     }
 
     fn of(package: &[u8], roles: Vec<Role>) -> Draft {

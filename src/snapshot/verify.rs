@@ -30,6 +30,8 @@ pub struct Trust {
     pub notices: Held,
     /// What is installed of the register.
     pub register: Held,
+    /// What is installed of the anchors.
+    pub anchors: Held,
     /// What the device knows of the time.
     pub time: TrustedTime,
     /// What its real-time clock says, from which the time begins anew when the epoch rises.
@@ -103,8 +105,9 @@ pub fn verify(
     }
     let (manifest, manifest_bytes) = verify_manifest(&sections.manifest, &newest.root)?;
     let held = match manifest.dataset {
+        Dataset::Notices => &trust.notices,
         Dataset::Register => &trust.register,
-        Dataset::Notices | Dataset::Anchors => &trust.notices,
+        Dataset::Anchors => &trust.anchors,
     };
     check_version(&manifest, &newest.root, held, time)?;
     let (envelope, grant) = open_envelope(&sections.envelope, &manifest, opener)?;
@@ -217,12 +220,17 @@ pub(crate) fn verify_manifest(bytes: &[u8], root: &Root) -> Result<(Manifest, Ve
         codec::decode(Kind::SignedManifest, bytes).map_err(undecodable("signed manifest"))?;
     // Decoding what is not verified yet is safe (limits, no side effects) and needed: the dataset
     // says whose signatures to ask for. Nothing else of it is used before they hold.
-    let manifest: Manifest =
-        codec::decode(Kind::Manifest, &signed.manifest).map_err(undecodable("manifest"))?;
+    let manifest: Manifest = match codec::decode(Kind::Manifest, &signed.manifest) {
+        // A dataset of a later version, whose signers nobody here knows.
+        Err(DecodeError::UnknownNumber { what: DATASET, .. }) => {
+            return Err(Refusal::DatasetNotSupported);
+        }
+        decoded => decoded.map_err(undecodable("manifest"))?,
+    };
     let needed: &[(Role, &'static str)] = match manifest.dataset {
         Dataset::Notices => NOTICE_SIGNERS,
         Dataset::Register => &[(Role::Register, "register")],
-        Dataset::Anchors => return Err(Refusal::DatasetNotSupported),
+        Dataset::Anchors => &[(Role::Anchors, "anchors")],
     };
     require_roles(
         root,
@@ -234,6 +242,9 @@ pub(crate) fn verify_manifest(bytes: &[u8], root: &Root) -> Result<(Manifest, Ve
     )?;
     Ok((manifest, signed.manifest))
 }
+
+/// What the codec calls the closed list of datasets.
+const DATASET: &str = "dataset";
 
 /// Who must sign what is said of notices: two people, of disjoint sets of keys.
 pub(crate) const NOTICE_SIGNERS: &[(Role, &str)] =
@@ -497,6 +508,8 @@ mod tests {
         assert_eq!(verified.snapshot().manifest.dataset, Dataset::Notices);
         let verified = verify_bytes(&Draft::register().encode(), &trust()).unwrap();
         assert_eq!(verified.snapshot().manifest.dataset, Dataset::Register);
+        let verified = verify_bytes(&Draft::anchors().encode(), &trust()).unwrap();
+        assert_eq!(verified.snapshot().manifest.dataset, Dataset::Anchors);
     }
 
     #[test]
@@ -729,6 +742,37 @@ mod tests {
     }
 
     #[test]
+    fn anchors_need_as_many_of_their_keys_as_the_root_says() {
+        for roles in [&[][..], &[Role::Register], &[Role::NoticesAuthor, Role::NoticesApprover]] {
+            let mut draft = Draft::anchors();
+            draft.roles = roles.to_vec();
+            let refused = verify_bytes(&draft.encode(), &trust());
+            assert_refused!(refused, Refusal::Signatures { role: "anchors", valid: 0, needed: 1 });
+        }
+        let second = Keyring::simulated(2);
+        let with_two = || {
+            let mut draft = Draft::anchors();
+            for held in draft.root.roles.iter_mut().filter(|held| held.role == Role::Anchors) {
+                held.keys.threshold = 2;
+                held.keys.keys.extend(second.public_keys(Role::Anchors));
+            }
+            draft
+        };
+        let one = verify_signed(with_two(), |it| keyring().sign_manifest(Role::Anchors, it));
+        assert_refused!(one, Refusal::Signatures { role: "anchors", valid: 1, needed: 2 });
+        let both = verify_signed(with_two(), |manifest| {
+            let sign = |keys: &Keyring| keys.sign_manifest(Role::Anchors, manifest);
+            [sign(&keyring()), sign(&second)].concat()
+        });
+        assert!(both.is_ok(), "{both:?}");
+        let mut nobody = Draft::anchors();
+        nobody.root.roles.retain(|held| held.role != Role::Anchors);
+        let trust = nobody.trust();
+        let refused = verify_bytes(&nobody.encode(), &trust);
+        assert_refused!(refused, Refusal::Signatures { role: "anchors", valid: 0, needed: 1 });
+    }
+
+    #[test]
     fn a_role_that_nobody_has_signs_nothing() {
         let without_approvers = |draft: &mut Draft| {
             draft.root.roles.retain(|role| role.role != Role::NoticesApprover);
@@ -835,16 +879,36 @@ mod tests {
         let held = Held { floor: Some(version(9)), ..Held::default() };
         let floor = Trust { register: held, ..trust() };
         assert_refused!(verify_bytes(&register, &floor), Refusal::NotNewer { .. });
-        let floor = Trust { notices: held, ..trust() };
+        let floor = Trust { notices: held, anchors: held, ..trust() };
         assert!(verify_bytes(&register, &floor).is_ok());
+        let anchors = Draft::anchors().encode();
+        assert_refused!(verify_bytes(&anchors, &floor), Refusal::NotNewer { .. });
+        let floor = Trust { notices: held, register: held, ..trust() };
+        assert!(verify_bytes(&anchors, &floor).is_ok());
     }
 
     #[test]
     fn what_this_version_does_not_read_is_refused_by_name() {
+        let package = Draft::notices().encode();
         let newer = verify_changed(|draft| draft.manifest.min_app = APP + 1);
         assert_refused!(newer, Refusal::AppTooOld { needed, here: APP } if needed == APP + 1);
-        let anchors = verify_changed(|draft| draft.manifest.dataset = Dataset::Anchors);
-        assert_refused!(anchors, Refusal::DatasetNotSupported);
+        // The dataset stands behind version, kind and the 16 bytes of the package's id.
+        let of_dataset = |number: u8| {
+            let (mut sections, chunks) = split(&package);
+            let signed: SignedManifest =
+                codec::decode(Kind::SignedManifest, &sections.manifest).unwrap();
+            let mut manifest = signed.manifest;
+            manifest[18] = number;
+            let sign = |role| keyring().sign_manifest(role, &manifest);
+            let signatures = [sign(Role::NoticesAuthor), sign(Role::NoticesApprover)].concat();
+            let signed = SignedManifest { manifest, signatures };
+            sections.manifest = codec::encode(Kind::SignedManifest, &signed).unwrap();
+            verify_bytes(&join(sections, chunks), &trust())
+        };
+        assert!(of_dataset(Dataset::Notices.number()).is_ok());
+        for number in [0, 4, 200] {
+            assert_refused!(of_dataset(number), Refusal::DatasetNotSupported);
+        }
     }
 
     #[test]

@@ -17,6 +17,7 @@ use std::path::{Path, PathBuf};
 use rusqlite::{Connection, OptionalExtension as _};
 use sync_format::v1::package::{Dataset, InnerManifest, SnapshotVersion, sha256};
 
+use super::anchors::Anchors;
 use super::notices::{Entries, Notices};
 use super::register::Register;
 use super::room::Room;
@@ -203,9 +204,6 @@ pub fn install(
 ) -> Result<Active, InstallError> {
     let snapshot = verified.snapshot();
     let dataset = snapshot.manifest.dataset;
-    if dataset == Dataset::Anchors {
-        return Err(Refusal::DatasetNotSupported.into());
-    }
     let began = occasion.clock.boot();
     std::fs::create_dir_all(store).map_err(StoreError::from)?;
     let _lock = lock(store)?;
@@ -282,8 +280,10 @@ fn kind_of(dataset: Dataset, part: Part) -> Kind {
     match (dataset, part) {
         (Dataset::Register, Part::Full) => Kind::Register,
         (Dataset::Register, Part::Overlay) => Kind::RegisterOverlay,
-        (_, Part::Full) => Kind::Notices,
-        (_, Part::Overlay) => Kind::NoticesOverlay,
+        (Dataset::Notices, Part::Full) => Kind::Notices,
+        (Dataset::Notices, Part::Overlay) => Kind::NoticesOverlay,
+        // Anchors have no changes: a manifest that names a base was refused.
+        (Dataset::Anchors, Part::Full | Part::Overlay) => Kind::Anchors,
     }
 }
 
@@ -379,14 +379,14 @@ impl<P: FnMut(Progress) -> Proceed> Build<'_, P> {
         kind: Kind,
         occasion: &Occasion<'_>,
     ) -> Result<(Installation, Connection), InstallError> {
-        let (dataset, rows) = (self.dataset(), self.inner().rows);
+        let dataset = self.dataset();
         let cut = self.state.installation(dataset)?.filter(|it| it.package == self.package);
         if let Some(installation) = cut {
             let path = self.store.join(&installation.file);
             if let Ok(connection) = open_build(&path, &installation.key, kind, Access::ReadWrite) {
                 let written = path.metadata().map_err(StoreError::from)?.len();
                 if installation.stage < Stage::Built {
-                    Room::of(self.store, dataset, rows, written)?.require()?;
+                    Room::of(self.store, dataset, self.inner(), written)?.require()?;
                 }
                 if installation.stage < Stage::Verified {
                     count_chunks(&connection)?;
@@ -397,7 +397,7 @@ impl<P: FnMut(Progress) -> Proceed> Build<'_, P> {
             // What power left of it cannot be opened.
             discard(self.store, self.state, dataset);
         }
-        self.make_room(dataset, rows)?;
+        self.make_room(dataset)?;
         let version = self.verified.snapshot().manifest.version;
         let installation = Installation {
             part: self.part,
@@ -419,13 +419,13 @@ impl<P: FnMut(Progress) -> Proceed> Build<'_, P> {
     }
 
     /// Refuses what does not fit, after it has given up what another dataset has half built.
-    fn make_room(&mut self, dataset: Dataset, rows: u64) -> Result<(), StoreError> {
-        if !Room::of(self.store, dataset, rows, 0)?.is_enough() {
-            for other in [Dataset::Notices, Dataset::Register] {
-                discard(self.store, self.state, other);
+    fn make_room(&mut self, dataset: Dataset) -> Result<(), StoreError> {
+        if !Room::of(self.store, dataset, self.inner(), 0)?.is_enough() {
+            for other in Dataset::ALL {
+                discard(self.store, self.state, *other);
             }
         }
-        Room::of(self.store, dataset, rows, 0)?.require()
+        Room::of(self.store, dataset, self.inner(), 0)?.require()
     }
 
     /// Returns a name for the file that no list which answers has: one whose file is damaged answers
@@ -435,6 +435,7 @@ impl<P: FnMut(Progress) -> Proceed> Build<'_, P> {
             Kind::Register => "register",
             Kind::RegisterOverlay => "register-changes",
             Kind::NoticesOverlay => "notices-changes",
+            Kind::Anchors => "anchors",
             _ => "notices",
         };
         let name = format!("{word}-{}-{}.db", version.epoch, version.version);
@@ -532,6 +533,7 @@ impl<P: FnMut(Progress) -> Proceed> Build<'_, P> {
             match self.verified.read_rows(position, reader)? {
                 Rows::Notices(rows) => super::notices::insert(connection, &rows, entries)?,
                 Rows::Register(rows) => super::register::insert(connection, &rows)?,
+                Rows::Anchors(rows) => super::anchors::insert(connection, &rows)?,
             }
             connection
                 .prepare_cached("UPDATE progress SET chunks = ?")
@@ -641,7 +643,16 @@ fn probe(
             }
             register.count()?
         }
-        _ => {
+        Dataset::Anchors => {
+            let anchors = Anchors::open(path, key)?;
+            for id in ends {
+                if anchors.rows(id, id, 1)?.is_empty() {
+                    return Err(missing);
+                }
+            }
+            anchors.count()?
+        }
+        Dataset::Notices => {
             let notices = match part {
                 Part::Full => Notices::open(path, key)?,
                 Part::Overlay => Notices::open_overlay(path, key)?,
@@ -679,7 +690,7 @@ fn sweep(
     installs: Option<(Dataset, &[u8; 32])>,
 ) -> Result<(), StoreError> {
     let mut held = Vec::new();
-    for dataset in [Dataset::Notices, Dataset::Register] {
+    for dataset in Dataset::ALL.iter().copied() {
         for part in [Part::Full, Part::Overlay] {
             held.extend(state.part(dataset, part)?.map(|active| active.file));
         }
@@ -752,7 +763,8 @@ mod tests {
     use crate::matching::testing::{HIS_NUMBER, birth, day, named, number, wanted};
     use crate::snapshot::Trust;
     use crate::snapshot::testing::{
-        Draft, NOW, citizen_row, notices_package, open, register_package, tag_key, version,
+        Draft, NOW, anchors_package, citizen_row, notices_package, open, register_package,
+        some_anchors, tag_key, version,
     };
     use crate::store::testing::{
         Store, base_of, dump, key, notices_delta, notices_in_chunks, occasion, register_delta,
@@ -787,7 +799,11 @@ mod tests {
         let found = register.find(48_088_999_901).unwrap();
         assert_eq!(found, Some(citizen_row()));
         assert_eq!(register.find(48_088_999_902).unwrap(), None);
-        assert_eq!(store.files(), ["notices-1-3.db", "register-1-5.db"]);
+
+        let installed = store.install(&anchors_package(2, &some_anchors())).unwrap();
+        let anchors = Anchors::open(&store.path().join(&installed.file), &installed.key).unwrap();
+        assert_eq!(anchors.all().unwrap(), some_anchors());
+        assert_eq!(store.files(), ["anchors-1-2.db", "notices-1-3.db", "register-1-5.db"]);
     }
 
     #[test]

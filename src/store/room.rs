@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use sync_format::v1::package::Dataset;
+use sync_format::v1::package::{Dataset, InnerManifest};
 
 use super::StoreError;
 
@@ -19,10 +19,15 @@ pub struct Room {
 }
 
 impl Room {
-    /// Returns the room in the folder `store` for `rows` rows, of which `written` bytes are there
-    /// already.
-    pub fn of(store: &Path, dataset: Dataset, rows: u64, written: u64) -> Result<Room, StoreError> {
-        let takes = rows.saturating_mul(bytes_per_row(dataset)).saturating_sub(written);
+    /// Returns the room in the folder `store` for the rows of a package, of which `written` bytes are
+    /// there already.
+    pub fn of(
+        store: &Path,
+        dataset: Dataset,
+        inner: &InnerManifest,
+        written: u64,
+    ) -> Result<Room, StoreError> {
+        let takes = takes(dataset, inner).saturating_sub(written);
         Ok(Room { needed: takes.saturating_add(RESERVE_BYTES), free: free(store)? })
     }
 
@@ -38,11 +43,20 @@ impl Room {
     }
 }
 
-/// Returns how much a row takes in the database, rounded up.
-fn bytes_per_row(dataset: Dataset) -> u64 {
+/// A page of a database, bytes; SQLCipher's own choice.
+const PAGE_BYTES: u64 = 4_096;
+
+/// Returns how much the rows take in the database, rounded up.
+fn takes(dataset: Dataset, inner: &InnerManifest) -> u64 {
     match dataset {
-        Dataset::Register => 24,
-        Dataset::Notices | Dataset::Anchors => 1_000,
+        Dataset::Register => inner.rows.saturating_mul(24),
+        Dataset::Notices => inner.rows.saturating_mul(1_000),
+        // From one kilobyte to a quarter of a megabyte: their bytes, what encryption adds to each
+        // page (80 bytes), and a page for the last of each row.
+        Dataset::Anchors => {
+            let raw: u64 = inner.chunks.iter().map(|chunk| u64::from(chunk.raw_len)).sum();
+            inner.rows.saturating_mul(PAGE_BYTES).saturating_add(raw).saturating_add(raw / 32)
+        }
     }
 }
 
@@ -54,22 +68,44 @@ fn free(path: &Path) -> Result<u64, StoreError> {
 
 #[cfg(test)]
 mod tests {
+    use sync_format::v1::package::ChunkInfo;
+
     use super::*;
+
+    /// So many rows, in one chunk of so many bytes.
+    fn rows(rows: u64, raw_len: u32) -> InnerManifest {
+        InnerManifest {
+            package: [7; 16],
+            regions: Vec::new(),
+            tag_key: None,
+            rows,
+            chunks: vec![ChunkInfo { rows: 1, first: 1, last: 1, raw_len, raw_hash: [1; 32] }],
+            counts: Vec::new(),
+            withdrawn: Vec::new(),
+        }
+    }
 
     #[test]
     fn what_needs_more_than_is_free_is_refused_with_both_figures() {
         let folder = tempfile::tempdir().unwrap();
-        let little = Room::of(folder.path(), Dataset::Register, 1, 0).unwrap();
+        let little = Room::of(folder.path(), Dataset::Register, &rows(1, 90), 0).unwrap();
         assert_eq!(little.needed, RESERVE_BYTES + 24);
         assert!(little.free > 0);
         assert!(Room { free: RESERVE_BYTES + 24, ..little }.require().is_ok());
-        let much = Room::of(folder.path(), Dataset::Notices, u64::MAX, 0).unwrap();
+        let much = Room::of(folder.path(), Dataset::Notices, &rows(u64::MAX, 90), 0).unwrap();
         let refused = much.require();
         assert!(
             matches!(refused, Err(StoreError::NoRoom { needed, free }) if needed > free),
             "{refused:?}"
         );
-        let half = Room::of(folder.path(), Dataset::Notices, 100, 60_000).unwrap();
+        let half = Room::of(folder.path(), Dataset::Notices, &rows(100, 90), 60_000).unwrap();
         assert_eq!(half.needed, RESERVE_BYTES + 40_000, "what is written already is not needed");
+    }
+
+    #[test]
+    fn anchors_take_what_their_lengths_say() {
+        let folder = tempfile::tempdir().unwrap();
+        let room = Room::of(folder.path(), Dataset::Anchors, &rows(2, 320_000), 0).unwrap();
+        assert_eq!(room.needed, RESERVE_BYTES + 320_000 + 10_000 + 8_192);
     }
 }

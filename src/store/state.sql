@@ -23,7 +23,7 @@ CREATE TABLE trusted_root (
 
 -- The snapshots that answer: of each dataset the full list, and the changes laid over it.
 CREATE TABLE active (
-    dataset       INTEGER NOT NULL,                              -- 1 notices, 2 register
+    dataset       INTEGER NOT NULL,                              -- 1 notices, 2 register, 3 anchors
     part          INTEGER NOT NULL,                              -- 0 full list, 1 overlay of changes
     epoch         INTEGER NOT NULL,
     version       INTEGER NOT NULL,

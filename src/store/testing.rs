@@ -47,7 +47,12 @@ impl Store {
                 Held { floor, base: Some(base), tag_key: inner.tag_key }
             })
         };
-        Trust { notices: held(Dataset::Notices), register: held(Dataset::Register), ..trust() }
+        Trust {
+            notices: held(Dataset::Notices),
+            register: held(Dataset::Register),
+            anchors: held(Dataset::Anchors),
+            ..trust()
+        }
     }
 
     /// Verifies and installs a package.

@@ -8,11 +8,13 @@
 use std::path::Path;
 
 use sync_format::codec;
+use sync_format::v1::anchors::encode_anchors;
 use sync_format::v1::notice::encode_notices;
 use sync_format::v1::package::{ChunkInfo, Dataset, InnerManifest, sha256};
 use sync_format::v1::register::encode_register;
 
 use super::StoreError;
+use super::anchors::Anchors;
 use super::install::{Proceed, Progress, Stage};
 use super::notices::Notices;
 use super::register::Register;
@@ -152,6 +154,7 @@ pub fn verify(
 enum Rows {
     Notices(Notices),
     Register(Register),
+    Anchors(Anchors),
 }
 
 impl Rows {
@@ -167,8 +170,11 @@ impl Rows {
             (Dataset::Register, Part::Overlay) => {
                 Rows::Register(Register::open_overlay(&path, key)?)
             }
-            (_, Part::Full) => Rows::Notices(Notices::open(&path, key)?),
-            (_, Part::Overlay) => Rows::Notices(Notices::open_overlay(&path, key)?),
+            (Dataset::Notices, Part::Full) => Rows::Notices(Notices::open(&path, key)?),
+            (Dataset::Notices, Part::Overlay) => Rows::Notices(Notices::open_overlay(&path, key)?),
+            (Dataset::Anchors, Part::Full | Part::Overlay) => {
+                Rows::Anchors(Anchors::open(&path, key)?)
+            }
         })
     }
 
@@ -181,6 +187,11 @@ impl Rows {
             Rows::Register(register) => {
                 let rows = register.rows(chunk.first, chunk.last, most)?;
                 let raw = encode_register(&rows);
+                Ok((raw.is_ok_and(|raw| sha256(&raw) == chunk.raw_hash), (0, 0)))
+            }
+            Rows::Anchors(anchors) => {
+                let rows = anchors.rows(chunk.first, chunk.last, most)?;
+                let raw = encode_anchors(&rows);
                 Ok((raw.is_ok_and(|raw| sha256(&raw) == chunk.raw_hash), (0, 0)))
             }
             Rows::Notices(notices) => {
@@ -202,6 +213,7 @@ impl Rows {
     ) -> Result<bool, StoreError> {
         match self {
             Rows::Register(register) => Ok(register.count()? == inner.rows),
+            Rows::Anchors(anchors) => Ok(anchors.count()? == inner.rows),
             Rows::Notices(notices) => {
                 let replaced = match part {
                     Part::Full => true,
@@ -224,7 +236,9 @@ mod tests {
 
     use super::*;
     use crate::matching::testing::wanted;
-    use crate::snapshot::testing::{notices_package, register_package};
+    use crate::snapshot::testing::{
+        anchors_package, notices_package, register_package, some_anchors,
+    };
     use crate::store::testing::{Store, notices_delta, register_delta};
     use crate::store::{Access, Kind, open};
 
@@ -249,6 +263,12 @@ mod tests {
         store
     }
 
+    fn some_certificates() -> Store {
+        let mut store = Store::new();
+        store.install(&anchors_package(1, &some_anchors())).unwrap();
+        store
+    }
+
     fn some_notices() -> Store {
         let mut store = Store::new();
         let rows: Vec<Notice> = (1..=50).map(|id| Notice { id, ..wanted() }).collect();
@@ -264,6 +284,8 @@ mod tests {
             assert_eq!(found(&a_register(), Dataset::Register).unwrap(), expected);
             let expected = VerifiedStore { base_rows: 50, overlay_rows: 2, chunks: 2 };
             assert_eq!(found(&some_notices(), Dataset::Notices).unwrap(), expected);
+            let expected = VerifiedStore { base_rows: 3, overlay_rows: 0, chunks: 1 };
+            assert_eq!(found(&some_certificates(), Dataset::Anchors).unwrap(), expected);
         }
     }
 
@@ -287,6 +309,18 @@ mod tests {
             let kind = if part == Part::Full { Kind::Register } else { Kind::RegisterOverlay };
             change(&store, Dataset::Register, part, kind, sql);
             assert_eq!(told(found(&store, Dataset::Register)), expected, "{sql}");
+        }
+        for (sql, expected) in [
+            ("UPDATE anchor SET der = x'3000' WHERE id = 2", first(Part::Full)),
+            ("UPDATE anchor SET kind = 1 WHERE id = 2", first(Part::Full)),
+            ("UPDATE anchor SET kind = 9 WHERE id = 2", first(Part::Full)),
+            ("DELETE FROM anchor WHERE id = 2", first(Part::Full)),
+            ("DELETE FROM anchor", first(Part::Full)),
+            ("INSERT INTO anchor VALUES (4, 1, x'3000')", count(Part::Full)),
+        ] {
+            let store = some_certificates();
+            change(&store, Dataset::Anchors, Part::Full, Kind::Anchors, sql);
+            assert_eq!(told(found(&store, Dataset::Anchors)), expected, "{sql}");
         }
         for (part, sql, expected) in [
             (

@@ -4,7 +4,6 @@ use std::rc::Rc;
 
 use fieldcheck_ui as ui;
 use slint::{ModelRc, VecModel};
-use sync_format::v1::package::Dataset;
 
 use super::{View, callback, moment_text, thousands};
 use crate::clock::DeviceTime;
@@ -44,8 +43,7 @@ pub(super) fn show_read_again(view: &Rc<View>, news: ReadAgain) {
         }
         ReadAgain::Whole => ui::ReadAgain::Whole,
         ReadAgain::Damaged(dataset) => {
-            let shown = super::load::dataset_to_ui(dataset).unwrap_or(ui::Dataset::Notices);
-            list.set_damaged(shown);
+            list.set_damaged(super::load::dataset_to_ui(dataset));
             ui::ReadAgain::Damaged
         }
         ReadAgain::Stopped => ui::ReadAgain::Stopped,
@@ -64,7 +62,7 @@ pub(super) fn open(view: &Rc<View>) {
 
 /// Shows the installed snapshots.
 pub(super) fn show(view: &Rc<View>, lists: &[InstalledList]) {
-    let installed: Vec<ui::InstalledList> = lists.iter().filter_map(line).collect();
+    let installed: Vec<ui::InstalledList> = lists.iter().map(line).collect();
     let counts: Vec<ui::CategoryCount> = lists
         .iter()
         .flat_map(|list| &list.counts)
@@ -78,22 +76,17 @@ pub(super) fn show(view: &Rc<View>, lists: &[InstalledList]) {
     screen.set_counts(ModelRc::new(VecModel::from(counts)));
 }
 
-fn line(list: &InstalledList) -> Option<ui::InstalledList> {
+fn line(list: &InstalledList) -> ui::InstalledList {
     let manifest = &list.manifest;
-    let dataset = match manifest.dataset {
-        Dataset::Notices => ui::Dataset::Notices,
-        Dataset::Register => ui::Dataset::Register,
-        Dataset::Anchors => return None,
-    };
-    Some(ui::InstalledList {
-        dataset,
+    ui::InstalledList {
+        dataset: super::load::dataset_to_ui(manifest.dataset),
         version: manifest.version.version.to_string().into(),
         epoch: manifest.version.epoch.to_string().into(),
         created: moment_text(DeviceTime(manifest.created)).into(),
         expires: moment_text(DeviceTime(manifest.expires)).into(),
         rows: thousands(list.rows).into(),
         regions: regions(&list.regions).into(),
-    })
+    }
 }
 
 /// As many regions are named; the rest are counted, for a whole nation fills no line.

@@ -220,7 +220,8 @@ fn show_offers(view: &Rc<View>) {
             .iter()
             .map(|offer| package(offer, &state.load.installed, view.clock.real_time()))
             .collect();
-        // What can be loaded first, notices before the register, and full lists before their changes.
+        // What can be loaded first, then in the order of the datasets, and full lists before their
+        // changes.
         packages.sort_by_key(|package| {
             let state = match package.state {
                 ui::PackageState::Newer => 0,
@@ -228,7 +229,7 @@ fn show_offers(view: &Rc<View>) {
                 ui::PackageState::Older => 2,
                 ui::PackageState::Refused => 3,
             };
-            (state, package.dataset == ui::Dataset::Register, package.update)
+            (state, package.dataset as u8, package.update)
         });
         for (index, package) in (0..).zip(&mut packages) {
             package.index = index;
@@ -256,7 +257,6 @@ fn package(offer: &Offer, installed: &[InstalledList], now: DeviceTime) -> ui::F
             };
         }
     };
-    let Some(dataset) = dataset_to_ui(examined.dataset) else { return bare };
     let beside = installed.iter().find(|list| list.manifest.dataset == examined.dataset);
     let old = beside.map(|list| list.manifest.version);
     let is_update = examined.base.is_some();
@@ -272,7 +272,7 @@ fn package(offer: &Offer, installed: &[InstalledList], now: DeviceTime) -> ui::F
             Standing::Same => ui::PackageState::Same,
             Standing::Older => ui::PackageState::Older,
         },
-        dataset,
+        dataset: dataset_to_ui(examined.dataset),
         version: examined.version.version.to_string().into(),
         update: is_update,
         base: examined.base.map(|base| base.to_string()).unwrap_or_default().into(),
@@ -615,12 +615,12 @@ pub(super) fn problem_of_code(code: &str) -> ui::ProblemLine {
     ui::ProblemLine { kind, code: code.into(), ..ui::ProblemLine::default() }
 }
 
-/// Returns a dataset as the screens name it; `None` for one that they do not show.
-pub(super) fn dataset_to_ui(dataset: Dataset) -> Option<ui::Dataset> {
+/// Returns a dataset as the screens name it.
+pub(super) fn dataset_to_ui(dataset: Dataset) -> ui::Dataset {
     match dataset {
-        Dataset::Notices => Some(ui::Dataset::Notices),
-        Dataset::Register => Some(ui::Dataset::Register),
-        Dataset::Anchors => None,
+        Dataset::Notices => ui::Dataset::Notices,
+        Dataset::Register => ui::Dataset::Register,
+        Dataset::Anchors => ui::Dataset::Anchors,
     }
 }
 

@@ -41,7 +41,7 @@ fn line(load: &Load) -> ui::LoadLine {
         code => (ui::LoadOutcome::Refused, super::load::problem_of_code(code)),
     };
     ui::LoadLine {
-        dataset: load.dataset.and_then(super::load::dataset_to_ui).unwrap_or(ui::Dataset::Notices),
+        dataset: load.dataset.map_or(ui::Dataset::Notices, super::load::dataset_to_ui),
         version: version.into(),
         at: moment_text(load.at).into(),
         by: load.by.as_str().into(),

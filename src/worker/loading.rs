@@ -366,13 +366,8 @@ impl Desk {
         }
         let job = session.read_again_job();
         let lookup = session.lookup();
-        let installed: Vec<Dataset> = [
-            lookup.notices().map(|_| Dataset::Notices),
-            lookup.register().map(|_| Dataset::Register),
-        ]
-        .into_iter()
-        .flatten()
-        .collect();
+        let is_installed = |dataset: &Dataset| lookup.signed(*dataset).is_some();
+        let installed: Vec<Dataset> = Dataset::ALL.iter().copied().filter(is_installed).collect();
         let emit = Arc::clone(&self.emit);
         emit(Event::ReadAgain(ReadAgain::Running(0)));
         self.begin(move |stop| JobEnd::ReadAgain(read_all(&job, &installed, stop, &emit)));
@@ -420,11 +415,8 @@ impl Desk {
                 self.device.take_up(session, dataset)?;
                 // Everything beside it stands differently now.
                 self.loading.examined.clear();
-                let lookup = session.lookup();
-                let version = match dataset {
-                    Dataset::Register => lookup.register().map(|(manifest, _)| manifest.version),
-                    _ => lookup.notices().map(|notices| notices.manifest.version),
-                };
+                let signed = session.lookup().signed(dataset);
+                let version = signed.map(|(manifest, _)| manifest.version);
                 // The list answers; a proof that cannot be made takes nothing from that.
                 let proof = session.proof_line(dataset).ok().flatten();
                 LoadEnd::Done { dataset, version, proof }

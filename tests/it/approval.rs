@@ -279,6 +279,82 @@ fn the_seed_is_its_owners_and_new_for_each_draft() {
     assert_ne!(fs::read(first.join("seed")).unwrap(), fs::read(second.join("seed")).unwrap());
 }
 
+/// A SEQUENCE of this text: all that is asked of a certificate today.
+fn der_of(text: &str) -> Vec<u8> {
+    [&[0x30, text.len() as u8 + 2, 0x0c, text.len() as u8], text.as_bytes()].concat()
+}
+
+#[test]
+fn anchors_are_built_from_a_folder_approved_signed_and_packed() {
+    let office = Office::new();
+    let folder = office.path("anchors");
+    fs::create_dir(&folder).unwrap();
+    let put = |name: &str, text: &str| fs::write(folder.join(name), der_of(text)).unwrap();
+    put("first.cer", "first");
+    put("second.der", "second");
+    put("list.crl", "list");
+    let draft = office.builds("anchors", "anchors", 1, &[]);
+    refuses(office.sign(&draft, "register"), "a key of register does not sign a list of anchors");
+    refuses(office.package(&draft), "0 of 1 signatures of the anchors are valid");
+
+    // The approver has the same files under other names, and one of them twice.
+    fs::rename(folder.join("first.cer"), folder.join("z.CRT")).unwrap();
+    put("copy.cer", "second");
+    let ended = run(&mut office.approve(&draft, "anchors", &[]));
+    assert_eq!(ended.status, Some(0), "{ended:?}");
+    assert!(ended.err.contains("second.der repeats what is in copy.cer: taken once"), "{ended:?}");
+    assert!(ended.out.contains("anchors    certificate 2, revocation-list 1\n"), "{ended:?}");
+    assert!(ended.out.contains("added      3: certificate 2, revocation-list 1\n"), "{ended:?}");
+    succeeds(&mut office.sign(&draft, "anchors"));
+    succeeds(&mut office.package(&draft));
+    let mut verify = program("snapshot");
+    verify.arg("verify").arg(office.path("out.fcsnap")).arg("--root").arg(office.path("root.bin"));
+    let ended = run(verify.arg("--seed").arg(draft.join("seed")));
+    assert_eq!(ended.status, Some(0), "{ended:?}");
+    let list = "  revocation-list       8 bytes  ";
+    assert!(ended.out.contains("by the signatures of the anchors' key"), "{ended:?}");
+    assert!(ended.out.contains(list), "{ended:?}");
+
+    // The next version: one certificate gone, another revocation list.
+    fs::remove_file(folder.join("z.CRT")).unwrap();
+    put("list.crl", "later");
+    let second = office.builds("anchors", "anchors", 2, &[]);
+    let previous = draft.to_str().unwrap();
+    let said = said(&mut office.approve(&second, "anchors", &["--previous", previous]));
+    assert!(said.contains("added      1: revocation-list 1\n"), "{said}");
+    assert!(said.contains("removed    2: certificate 1, revocation-list 1\n"), "{said}");
+    assert!(said.contains("\n  + revocation-list       9 bytes  "), "{said}");
+    assert!(said.contains("\n  - certificate           9 bytes  "), "{said}");
+    put("list.crl", "other");
+    let ended = run(&mut office.approve(&second, "anchors", &[]));
+    assert!(ended.out.contains("NOT EQUAL: "), "{ended:?}");
+}
+
+#[test]
+fn a_folder_of_anchors_is_taken_whole_or_not_at_all() {
+    let office = Office::new();
+    let folder = office.path("anchors");
+    fs::create_dir(&folder).unwrap();
+    let build = |more: &[&str]| office.build("anchors", "anchors", 1, more);
+    refuses(build(&[]), "no certificate and no revocation list");
+    fs::write(folder.join("first.cer"), der_of("first")).unwrap();
+    refuses(build(&["--regions", "all"]), "anchors are national and have no --regions");
+    refuses(build(&["--base", "anchors-0"]), "anchors have no deltas, and take no --base");
+    fs::write(folder.join("readme.txt"), "what these are").unwrap();
+    refuses(build(&[]), "readme.txt: neither a certificate (.cer, .crt, .der, .pem) nor");
+    fs::rename(folder.join("readme.txt"), folder.join("readme.crl")).unwrap();
+    refuses(build(&[]), "readme.crl: not DER: ");
+    fs::remove_file(folder.join("readme.crl")).unwrap();
+    fs::create_dir(folder.join("more")).unwrap();
+    refuses(build(&[]), "more: this is no file");
+    fs::remove_dir(folder.join("more")).unwrap();
+    fs::copy(office.path("root.key"), folder.join("root.pem")).unwrap();
+    refuses(build(&[]), "root.pem: no PEM block");
+    fs::remove_file(folder.join("root.pem")).unwrap();
+    assert!(!office.path("anchors-1").exists(), "nothing was made of the rest");
+    succeeds(&mut build(&[]));
+}
+
 /// Headquarters: one folder, in which keys, sources and drafts lie.
 struct Office {
     folder: TempDir,
@@ -295,6 +371,7 @@ fn keys() -> &'static Path {
             ("author", "notices-author"),
             ("approver", "notices-approver"),
             ("register", "register"),
+            ("anchors", "anchors"),
         ];
         for (name, role) in keys {
             office.create_key(name, role);

@@ -15,6 +15,7 @@ use fieldcheck::snapshot::build::{self, BaseOf, Draft, Terms, Unit};
 use fieldcheck::snapshot::keyring::Keyring;
 use fieldcheck::store::install::Proceed;
 use sync_format::codec::{self, Kind};
+use sync_format::v1::anchors::{Anchor, AnchorKind};
 use sync_format::v1::package::seal::{Part, Seed, open};
 use sync_format::v1::package::{
     Base, Dataset, InnerManifest, Manifest, Role, SignedManifest, sha256,
@@ -137,6 +138,39 @@ fn what_is_published_is_copied_found_and_installed() {
     // Nothing else may have the newest version: a copy that is repeated is a copy of the same.
     let again = mirror_under(&trusted(), folder.path(), stick.path()).unwrap();
     assert_eq!((again.written.len(), again.there.len()), (0, 2));
+}
+
+#[test]
+fn anchors_go_the_same_way_and_are_read_back_on_the_device() {
+    let (folder, stick) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let der = |text: &str| [&[0x30, text.len() as u8], text.as_bytes()].concat();
+    let anchor = |id, kind, text| Anchor { id, kind, der: der(text) };
+    let rows = [
+        anchor(1, AnchorKind::Certificate, "a certificate"),
+        anchor(2, AnchorKind::RevocationList, "a list"),
+    ];
+    let draft = build::anchors(&rows, support::terms(2), &units(), &seed(2)).unwrap();
+    let not_theirs = Signed::new(draft.clone(), &[Role::Register]);
+    let refused = check(&mut not_theirs.clone(), 2).map(drop).unwrap_err();
+    assert_eq!(refused.code(), "signatures");
+    let anchors = Signed::new(draft, &[Role::Anchors]);
+    publish_all(folder.path(), &mut [(notices(3), 3), (anchors, 2)]);
+    mirror_under(&trusted(), folder.path(), stick.path()).unwrap();
+    let found = carried::find(&[stick.path().to_path_buf()]);
+    let names: Vec<&str> = found.carried.iter().map(carried::Carried::name).collect();
+    assert_eq!(names, ["anchors-1-2.fcsnap", "notices-1-3.fcsnap"]);
+
+    let enrolled = Enrolled::new();
+    let (mut device, mut session) = enrolled.unlock();
+    for carried in &found.carried {
+        device.install(&mut session, &carried.path(), |_| Proceed::Continue).unwrap();
+    }
+    assert_eq!(session.anchors().unwrap(), rows);
+    let again = device.install(&mut session, &found.carried[0].path(), |_| Proceed::Continue);
+    assert!(again.is_err(), "no newer than what is installed");
+    drop((device, session));
+    let (_, mut session) = enrolled.unlock();
+    assert_eq!(session.anchors().unwrap(), rows);
 }
 
 #[test]

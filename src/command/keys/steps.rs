@@ -447,7 +447,7 @@ fn explain(draft: &Draft, from: Option<&Chain>, out: &mut dyn Write) -> anyhow::
     for seat in changes(before, root) {
         explain_seat(&seat, before.is_some(), out)?;
     }
-    for needed in [Role::NoticesAuthor, Role::NoticesApprover, Role::Register] {
+    for needed in [Role::NoticesAuthor, Role::NoticesApprover, Role::Register, Role::Anchors] {
         if root.keys_of(needed).is_none() {
             writeln!(out, "{needed:<18}nobody: devices take no list that this role must sign")?;
         }

@@ -4,6 +4,7 @@
 //! It never signs. What it leaves behind is a mark that `sign` asks an approver for, made with a secret of
 //! this machine: a draft that brings such a mark along from elsewhere has none.
 
+use std::collections::BTreeSet;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
@@ -11,6 +12,7 @@ use anyhow::{Context as _, bail};
 use clap::Args;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
+use sync_format::v1::anchors::Anchor;
 use sync_format::v1::notice::Notice;
 use sync_format::v1::package::seal::Seed;
 use sync_format::v1::package::{Dataset, Manifest};
@@ -21,6 +23,7 @@ use super::super::draft::{self, DraftFolder, read_root};
 use super::super::files::{self, Readers, hex};
 use super::super::input::{Input, RefusedOptions};
 use super::super::time::Utc;
+use super::anchors;
 use super::build::{Built, OpenBase, Order, lapsed};
 use super::{Source, read_units};
 use crate::snapshot::build::Terms;
@@ -84,7 +87,7 @@ pub(super) fn run(options: &ApproveOptions, out: &mut dyn Write) -> anyhow::Resu
     let source = match manifest.dataset {
         Dataset::Notices => Source::Notices,
         Dataset::Register => Source::Register,
-        _ => bail!("{}: this dataset is not built here", options.draft.display()),
+        Dataset::Anchors => Source::Anchors,
     };
     let order = Order {
         source,
@@ -128,6 +131,14 @@ pub(super) fn run(options: &ApproveOptions, out: &mut dyn Write) -> anyhow::Resu
             begin(&built, previous.as_ref(), out)?;
             let before = previous.map(|it| it.register()).transpose()?.unwrap_or_default();
             show_register(before, rows.under(1), options.show_rows, out)?;
+            built
+        }
+        Source::Anchors => {
+            let anchors = order.read_anchors()?;
+            let built = order.build_anchors(&anchors, &seed)?;
+            begin(&built, previous.as_ref(), out)?;
+            let before = previous.map(|it| it.folder.anchors(&it.seed)).transpose()?;
+            show_anchors(&before.unwrap_or_default(), &anchors, out)?;
             built
         }
     };
@@ -290,6 +301,27 @@ fn show_register(
     writeln!(out, "removed    {}", of(|counts| counts.removed))?;
     for (sign, number) in rows {
         writeln!(out, "  {sign} {:06}******", number / 1_000_000)?;
+    }
+    Ok(())
+}
+
+/// Shows what came and what went. An anchor that its issuer has changed is another one.
+fn show_anchors(before: &[Anchor], now: &[Anchor], out: &mut dyn Write) -> anyhow::Result<()> {
+    let without = |these: &[Anchor], others: &[Anchor]| -> Vec<Anchor> {
+        let others: BTreeSet<&[u8]> = others.iter().map(|anchor| &anchor.der[..]).collect();
+        these.iter().filter(|anchor| !others.contains(&anchor.der[..])).cloned().collect()
+    };
+    let (added, removed) = (without(now, before), without(before, now));
+    writeln!(out, "added      {}", counted(anchors::counts(&added)))?;
+    writeln!(out, "removed    {}", counted(anchors::counts(&removed)))?;
+    // Of a first version everything is new, and stands above.
+    if before.is_empty() {
+        return Ok(());
+    }
+    for (sign, anchors) in [('+', &added), ('-', &removed)] {
+        for anchor in anchors {
+            writeln!(out, "  {sign} {}", anchors::Line(anchor))?;
+        }
     }
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! `snapshot build`: from rows to a draft that others approve and sign, or for trials at once to a
+//! `snapshot build`: from rows, or files, to a draft that others approve and sign, or for trials at once to a
 //! package.
 
 use std::fs;
@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
 use clap::Args;
+use sync_format::v1::anchors::Anchor;
 use sync_format::v1::date::Date;
 use sync_format::v1::notice::Notice;
 use sync_format::v1::package::seal::Seed;
@@ -187,6 +188,9 @@ fn build_as_asked(
     now: DeviceTime,
 ) -> anyhow::Result<(Built, Seed)> {
     let terms = options.terms.terms(root, now);
+    if options.source == Source::Anchors && options.base.is_some() {
+        bail!("anchors have no deltas, and take no --base");
+    }
     let base = options.base.as_deref().map(OpenBase::read).transpose()?;
     let order = Order {
         source: options.source,
@@ -210,6 +214,8 @@ fn regions(options: &BuildOptions, base: Option<&OpenBase>) -> anyhow::Result<Op
     match (options.source, &options.regions, base) {
         (Source::Notices, None, _) => Ok(None),
         (Source::Notices, Some(_), _) => bail!("notices are national and have no --regions"),
+        (Source::Anchors, None, _) => Ok(None),
+        (Source::Anchors, Some(_), _) => bail!("anchors are national and have no --regions"),
         (Source::Register, Some(regions), None) => Ok(Some(regions.clone())),
         (Source::Register, None, Some(base)) => {
             Ok(Some(Regions::of_numbers(&base.of.inner.regions)))
@@ -286,6 +292,7 @@ impl Order<'_> {
                 let (rows, refused) = self.read_register([&key])?;
                 self.build_register(|| rows.under(0), refused, seed)
             }
+            Source::Anchors => self.build_anchors(&self.read_anchors()?, seed),
         }
     }
 
@@ -354,6 +361,27 @@ impl Order<'_> {
             }
         };
         self.built(draft, refused, seed)
+    }
+
+    /// Reads the anchors, and says which files repeat others.
+    pub(in super::super) fn read_anchors(&self) -> anyhow::Result<Vec<Anchor>> {
+        let read = self.input.read_anchors()?;
+        for (file, same) in &read.duplicates {
+            eprintln!("{}: {file} repeats what is in {same}: taken once", self.input.name());
+        }
+        Ok(read.anchors)
+    }
+
+    /// Builds a full list of these anchors.
+    pub(in super::super) fn build_anchors(
+        &self,
+        anchors: &[Anchor],
+        seed: &Seed,
+    ) -> anyhow::Result<Built> {
+        let draft = build::anchors(anchors, self.terms, &self.units.units, seed);
+        let mut built = self.built(draft, 0, seed)?;
+        built.facts += &super::anchors::list(anchors);
+        Ok(built)
     }
 
     fn built(

@@ -94,6 +94,6 @@ fn verify_own(
 ) -> anyhow::Result<Verified<Snapshot>> {
     let newest = verify::newest_root(&mut &bytes[..])?;
     let open = || Ok(bytes);
-    verify::at_headquarters(open, &newest, seed, unit, now, |_, _| ())
+    verify::at_headquarters(open, &newest, seed, unit, now, |_, _, _| ())
         .context("a device would refuse the package")
 }

@@ -66,7 +66,11 @@ pub(super) fn run(
     let beside = seed_beside(&options.package);
     let seed = read_seed(options.seed.as_deref().unwrap_or(&beside))?;
     let bar = progress::bar(0, "verifying", "rows");
-    let each = |rows, of_rows| {
+    let mut anchors = Vec::new();
+    let each = |these, rows, of_rows| {
+        if let Rows::Anchors(these) = these {
+            anchors.extend(these);
+        }
         bar.set_length(of_rows);
         bar.set_position(rows);
     };
@@ -94,7 +98,8 @@ pub(super) fn run(
     let snapshot = verified.snapshot();
     let signers = match snapshot.manifest.dataset {
         Dataset::Notices => "an author and an approver",
-        _ => "the register's key",
+        Dataset::Register => "the register's key",
+        Dataset::Anchors => "the anchors' key",
     };
     let base = match snapshot.manifest.base {
         None => ", where it has no newer one".to_owned(),
@@ -115,6 +120,9 @@ pub(super) fn run(
         let counts: Vec<String> =
             counts.map(|(category, count)| format!("{category} {count}")).collect();
         writeln!(out, "notices    {}", counts.join(", "))?;
+    }
+    if !anchors.is_empty() {
+        write!(out, "{}", super::anchors::list(&anchors))?;
     }
     if !snapshot.inner.withdrawn.is_empty() {
         writeln!(out, "withdrawn  {}", snapshot.inner.withdrawn.len())?;
@@ -141,14 +149,15 @@ pub(super) fn newest_root(reader: &mut impl Read) -> anyhow::Result<NewestRoot> 
 }
 
 /// Verifies a package and reads every part of it, as a device of `unit` would that holds the base of a
-/// delta; `open` gives it twice, `each` is told the rows so far, and of all.
+/// delta; `open` gives it twice, `each` is given the rows of each part, and told how many there were so
+/// far, and in all.
 pub(super) fn at_headquarters<R: Read>(
     open: impl Fn() -> anyhow::Result<R>,
     newest: &NewestRoot,
     seed: &Seed,
     unit: u32,
     now: DeviceTime,
-    mut each: impl FnMut(u64, u64),
+    mut each: impl FnMut(Rows, u64, u64),
 ) -> anyhow::Result<Verified<Snapshot>> {
     let held = held_for(&mut open()?, seed)?;
     let trust = Trust {
@@ -156,6 +165,7 @@ pub(super) fn at_headquarters<R: Read>(
         purpose: newest.root.purpose,
         notices: held,
         register: held,
+        anchors: held,
         time: TrustedTime::new(now, now),
         real_time: now,
     };
@@ -164,11 +174,9 @@ pub(super) fn at_headquarters<R: Read>(
     let verified = snapshot::verify(signed, &trust, Opener::Headquarters(seed, unit))?;
     let mut rows = 0;
     for part in 0..verified.chunk_count() {
-        rows += match verified.read_rows(part, &mut reader)? {
-            Rows::Notices(rows) => rows.len() as u64,
-            Rows::Register(rows) => rows.len() as u64,
-        };
-        each(rows, verified.snapshot().inner.rows);
+        let these = verified.read_rows(part, &mut reader)?;
+        rows += these.count() as u64;
+        each(these, rows, verified.snapshot().inner.rows);
     }
     verified.expect_end(&mut reader)?;
     Ok(verified)

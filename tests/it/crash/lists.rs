@@ -120,6 +120,7 @@ fn base_of(package: &[u8]) -> BaseOf {
         purpose: Purpose::Demo,
         notices: Held::default(),
         register: Held::default(),
+        anchors: Held::default(),
         time: TrustedTime::new(NOW, NOW),
         real_time: NOW,
     };

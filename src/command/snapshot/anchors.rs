@@ -1,0 +1,37 @@
+//! What is said of anchors: kind, length and hash of each, and how many there are of each kind.
+
+use std::fmt::{self, Write as _};
+
+use sync_format::v1::anchors::{Anchor, AnchorKind};
+use sync_format::v1::package::sha256;
+
+use super::super::files::hex;
+
+/// One anchor as a line: `certificate 1,234 bytes 0123…`. It names no holder.
+pub(super) struct Line<'a>(pub &'a Anchor);
+
+impl fmt::Display for Line<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Anchor { id: _, kind, der } = self.0;
+        write!(f, "{kind:<15}  {:>6} bytes  {}", der.len(), hex(&sha256(der)))
+    }
+}
+
+/// Writes the anchors of a list, one a line, under their numbers.
+pub(super) fn list(anchors: &[Anchor]) -> String {
+    let mut text = String::new();
+    let counts = counts(anchors).filter(|(_, count)| *count > 0);
+    let counts: Vec<String> = counts.map(|(kind, count)| format!("{kind} {count}")).collect();
+    // Writing to a text never fails.
+    writeln!(text, "anchors    {}", counts.join(", ")).unwrap_or_default();
+    for anchor in anchors {
+        writeln!(text, "  {}", Line(anchor)).unwrap_or_default();
+    }
+    text
+}
+
+/// Returns how many there are of each kind.
+pub(super) fn counts(anchors: &[Anchor]) -> impl Iterator<Item = (AnchorKind, u64)> {
+    let count = |kind| anchors.iter().filter(|anchor| anchor.kind == kind).count() as u64;
+    AnchorKind::ALL.iter().map(move |kind| (*kind, count(*kind)))
+}
