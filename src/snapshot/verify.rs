@@ -221,8 +221,9 @@ pub(crate) fn verify_manifest(bytes: &[u8], root: &Root) -> Result<(Manifest, Ve
     // Decoding what is not verified yet is safe (limits, no side effects) and needed: the dataset
     // says whose signatures to ask for. Nothing else of it is used before they hold.
     let manifest: Manifest = match codec::decode(Kind::Manifest, &signed.manifest) {
-        // A dataset of a later version, whose signers nobody here knows.
-        Err(DecodeError::UnknownNumber { what: DATASET, .. }) => {
+        // A dataset of a later version: which role signs it nobody here knows, but that one did tells
+        // it from a damaged byte.
+        Err(DecodeError::UnknownNumber { what: DATASET, .. }) if is_by_any_role(&signed, root) => {
             return Err(Refusal::DatasetNotSupported);
         }
         decoded => decoded.map_err(undecodable("manifest"))?,
@@ -249,6 +250,13 @@ const DATASET: &str = "dataset";
 /// Who must sign what is said of notices: two people, of disjoint sets of keys.
 pub(crate) const NOTICE_SIGNERS: &[(Role, &str)] =
     &[(Role::NoticesAuthor, "authors"), (Role::NoticesApprover, "approvers")];
+
+/// Whether a key of any role has signed it.
+fn is_by_any_role(signed: &SignedManifest, root: &Root) -> bool {
+    let message = package::signing_bytes(Domain::Manifest, &signed.manifest);
+    let mut keys = root.roles.iter().flat_map(|held| &held.keys.keys);
+    keys.any(|key| signed.signatures.iter().any(|signature| is_by(signature, key, &message)))
+}
 
 /// Requires the thresholds of these roles, and no other signature.
 pub(crate) fn require_roles(
@@ -893,21 +901,25 @@ mod tests {
         let newer = verify_changed(|draft| draft.manifest.min_app = APP + 1);
         assert_refused!(newer, Refusal::AppTooOld { needed, here: APP } if needed == APP + 1);
         // The dataset stands behind version, kind and the 16 bytes of the package's id.
-        let of_dataset = |number: u8| {
+        let of_dataset = |number: u8, people: &Keyring| {
             let (mut sections, chunks) = split(&package);
             let signed: SignedManifest =
                 codec::decode(Kind::SignedManifest, &sections.manifest).unwrap();
             let mut manifest = signed.manifest;
             manifest[18] = number;
-            let sign = |role| keyring().sign_manifest(role, &manifest);
+            let sign = |role| people.sign_manifest(role, &manifest);
             let signatures = [sign(Role::NoticesAuthor), sign(Role::NoticesApprover)].concat();
             let signed = SignedManifest { manifest, signatures };
             sections.manifest = codec::encode(Kind::SignedManifest, &signed).unwrap();
             verify_bytes(&join(sections, chunks), &trust())
         };
-        assert!(of_dataset(Dataset::Notices.number()).is_ok());
+        assert!(of_dataset(Dataset::Notices.number(), &keyring()).is_ok());
         for number in [0, 4, 200] {
-            assert_refused!(of_dataset(number), Refusal::DatasetNotSupported);
+            assert_refused!(of_dataset(number, &keyring()), Refusal::DatasetNotSupported);
+            assert_refused!(
+                of_dataset(number, &Keyring::simulated(9)),
+                Refusal::Undecodable { section: "manifest", .. }
+            );
         }
     }
 
