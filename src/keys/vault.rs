@@ -98,12 +98,10 @@ pub enum VaultError {
     #[error("the new PIN is not accepted")]
     PinRefused(#[from] PinProblem),
     /// The floor would fall.
-    #[error("the floor stands at {current:?} and would fall to {offered:?}")]
+    #[error("the floor stands at {:?} and would fall to {:?}", floors[0], floors[1])]
     FloorFalls {
-        /// The floor in force.
-        current: Floor,
-        /// The floor that was asked for.
-        offered: Floor,
+        /// The floor in force, and the floor that was asked for.
+        floors: Box<[Floor; 2]>,
     },
     /// The vault does not open, or its files cannot be used.
     #[error(transparent)]
@@ -234,7 +232,7 @@ impl Vault {
             let current = contents.floor;
             let raised = current.with(floor);
             if raised.is_below(current) {
-                return Err(VaultError::FloorFalls { current, offered: floor });
+                return Err(VaultError::FloorFalls { floors: Box::new([current, floor]) });
             }
             contents.floor = raised;
             Ok(raised)

@@ -28,6 +28,7 @@ use i_slint_backend_testing::{
 use slint::platform::PointerEventButton;
 use slint::{ComponentHandle as _, Model as _};
 use sync_format::codec::{self, Kind};
+use sync_format::v1::anchors::{Anchor, AnchorKind};
 use sync_format::v1::message::{SignedWithdrawal, Withdrawal};
 use sync_format::v1::notice::Notice;
 use sync_format::v1::package::seal::{SealSecret, Seed};
@@ -166,6 +167,14 @@ impl Duty {
         let rows = rows.iter().copied();
         let draft = build::register(rows, &regions, terms(version), &units(), &self.seed).unwrap();
         package(&draft, &[Role::Register])
+    }
+
+    /// A list of one certificate, signed by those of the anchors.
+    fn anchors(&self, version: u64) -> Vec<u8> {
+        let der = b"\x30\x03\x0c\x01U".to_vec();
+        let rows = [Anchor { id: 1, kind: AnchorKind::Certificate, der }];
+        let draft = build::anchors(&rows, terms(version), &units(), &self.seed).unwrap();
+        package(&draft, &[Role::Anchors])
     }
 
     /// The folder that stands in for a stick; it is pushed in once it is there.
@@ -740,6 +749,32 @@ fn a_list_of_another_issuer_is_named_before_it_can_be_loaded() {
     assert!(officer.sees("Gói của cơ quan khác lập"));
     assert!(officer.sees("1. Rút thẻ nhớ, không dùng lại."));
     assert_eq!(officer.checks()[..2], [ui::CheckState::Done, ui::CheckState::Refused]);
+}
+
+#[test]
+fn the_certificates_of_chips_are_loaded_like_a_list_and_stand_beside_the_others() {
+    let duty = Duty::with_cards(&[]);
+    duty.carries("anchors-1-4.fcsnap", &duty.anchors(4));
+    let officer = Officer::at(&duty);
+    officer.unlocks();
+    officer.looks_at_the_stick(1);
+    let found = officer.load().get_found().row_data(0).unwrap();
+    assert_eq!((found.dataset, found.rows.as_str()), (ui::Dataset::Anchors, "1"));
+    officer.begins_to_load("4");
+    officer.waits_for_step(ui::LoadStep::Done);
+    assert_eq!(officer.in_use(), (ui::Dataset::Anchors, "4".into()));
+    assert!(officer.sees("Đang dùng chứng thư chip 4"));
+    officer.presses("VỀ TRANG CHÍNH");
+    officer.window().global::<ui::Home>().invoke_open_list();
+    officer.waits_for("the lists", |window| {
+        window.global::<ui::List>().get_installed().row_count() == 3
+    });
+    let last = officer.window().global::<ui::List>().get_installed().row_data(2).unwrap();
+    assert_eq!((last.dataset, last.version.as_str()), (ui::Dataset::Anchors, "4"));
+    officer.presses("Kiểm tra lại danh sách đã nạp. Đọc lại toàn bộ; vẫn quét được.");
+    officer.waits_for("the end", |window| {
+        window.global::<ui::List>().get_read_again() == ui::ReadAgain::Whole
+    });
 }
 
 /// A register of many small parts: each is a place where a load can be stopped.
