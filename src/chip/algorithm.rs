@@ -76,6 +76,8 @@ pub enum SignatureAlgorithm {
 const PKCS1: &[u8] = &[0x2A, 0x86, 0x48, 0x86, 0xF7, 0x0D, 0x01, 0x01];
 /// `rsaEncryption`, the first of them: a kind of key, and no more said of a signature.
 pub(super) const RSA: &[u8] = &[0x2A, 0x86, 0x48, 0x86, 0xF7, 0x0D, 0x01, 0x01, 0x01];
+/// `id-RSASSA-PSS`: RSA with that padding, of a signature as of a key (RFC 4055, 1.2).
+pub(super) const RSA_PSS: &[u8] = &[0x2A, 0x86, 0x48, 0x86, 0xF7, 0x0D, 0x01, 0x01, 0x0A];
 /// `id-mgf1`, 1.2.840.113549.1.1.8.
 const MGF1: &[u8] = &[0x2A, 0x86, 0x48, 0x86, 0xF7, 0x0D, 0x01, 0x01, 0x08];
 /// `ecdsa-with-SHA1`, 1.2.840.10045.4.1.
@@ -117,7 +119,7 @@ impl SignatureAlgorithm {
             (PKCS1, 12) => Self::RsaPkcs1(Sha384),
             (PKCS1, 13) => Self::RsaPkcs1(Sha512),
             (PKCS1, 14) => Self::RsaPkcs1(Sha224),
-            (PKCS1, 10) => pss(elements)?,
+            _ if oid == RSA_PSS => pss(elements)?,
             _ if oid == ECDSA_SHA1 => Self::Ecdsa(Sha1),
             (ECDSA_SHA2, 1) => Self::Ecdsa(Sha224),
             (ECDSA_SHA2, 2) => Self::Ecdsa(Sha256),
@@ -147,8 +149,9 @@ impl SignatureAlgorithm {
                 };
                 oid(PKCS1, last)
             }
-            Self::RsaPss { .. } => oid(PKCS1, 10),
+            Self::RsaPss { .. } => tlv::element(0x06, RSA_PSS),
             Self::Ecdsa(Sha1) => tlv::element(0x06, ECDSA_SHA1),
+            // Both families number the hashes in the order in which they are declared.
             Self::Ecdsa(hash) => oid(ECDSA_SHA2, hash as u8),
             Self::EcdsaPlain(hash) => oid(ECDSA_PLAIN, hash as u8 + 1),
         };
@@ -244,7 +247,7 @@ mod tests {
 
     #[test]
     fn pss_without_parameters_has_those_of_its_norm() {
-        let identifier = tlv::element(0x30, &tlv::element(0x06, &[PKCS1, &[10]].concat()));
+        let identifier = tlv::element(0x30, &tlv::element(0x06, RSA_PSS));
         let sha1 = HashAlgorithm::Sha1;
         assert_eq!(
             parse(&identifier),

@@ -23,6 +23,7 @@ use super::tlv::{self, Elements, Tlv};
 pub struct Certificate {
     signed: Signed,
     der: Vec<u8>,
+    fingerprint: Fingerprint,
     serial: Vec<u8>,
     issuer: Name,
     subject: Name,
@@ -88,8 +89,17 @@ impl Certificate {
             extensions = Extensions::parse(tlv::only(explicit.value, 0x30)?)?;
         }
         fields.end()?;
-        let der = der.to_vec();
-        Ok(Certificate { signed, der, serial, issuer, subject, validity, key, extensions })
+        Ok(Certificate {
+            signed,
+            der: der.to_vec(),
+            fingerprint: Fingerprint::of(der),
+            serial,
+            issuer,
+            subject,
+            validity,
+            key,
+            extensions,
+        })
     }
 
     /// Returns the certificate's bytes.
@@ -99,7 +109,7 @@ impl Certificate {
 
     /// Returns the number that tells it from all other certificates.
     pub fn fingerprint(&self) -> Fingerprint {
-        Fingerprint::of(&self.der)
+        self.fingerprint
     }
 
     /// Returns the serial number, big-endian, without leading zeros.

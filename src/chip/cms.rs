@@ -213,3 +213,83 @@ fn once<T>(place: &mut Option<T>, value: T) -> Result<(), Malformed> {
         Some(_) => Err(Malformed("an attribute that stands there twice")),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::chip::country::Country;
+    use crate::chip::curves::Curve;
+    use crate::chip::issue::testing::State;
+    use crate::chip::openssl::OpenSsl;
+
+    /// Signs as OpenSSL does, with these options.
+    fn by_openssl(options: &str) -> Vec<u8> {
+        let openssl = OpenSsl::new();
+        openssl.run(
+            "req -x509 -newkey rsa:2048 -nodes -keyout key.pem -out signer.pem -sha256 \
+             -subj /C=UT/CN=Signer",
+        );
+        openssl.write("content", "what was signed");
+        openssl.run(&format!(
+            "cms -sign -binary -nodetach -in content -outform DER -signer signer.pem -inkey key.pem \
+             -md sha256{options}"
+        ))
+    }
+
+    #[test]
+    fn object_of_openssl_is_read_and_verified() {
+        let object = SignedData::parse(&by_openssl("")).expect("readable");
+        assert_eq!(object.content(), b"what was signed");
+        // id-data, 1.2.840.113549.1.7.1
+        let (last, family) = SIGNED_DATA.split_last().expect("an identifier");
+        assert_eq!((object.content_type(), *last), (&[family, &[1]].concat()[..], 2));
+        assert!(object.signing_time().is_some());
+        assert_eq!(object.verify().expect("signed").subject().country(), Country::new("UT"));
+        let bare = SignedData::parse(&by_openssl(" -nocerts")).expect("readable");
+        assert_eq!(bare.verify().err(), Some(CmsRefusal::NoCertificate));
+    }
+
+    #[test]
+    fn object_that_is_signed_in_another_way_is_refused() {
+        let check = |options: &str, expected: ParseError| {
+            assert_eq!(SignedData::parse(&by_openssl(options)).err(), Some(expected));
+        };
+        check(" -noattr", Malformed("no signed attributes").into());
+        check(" -nocerts -signer signer.pem -inkey key.pem", Unsupported::SeveralSigners.into());
+        let other = Malformed("another object than signed data");
+        let data = tlv::element(0x30, &tlv::element(0x06, &[0x2A]));
+        assert_eq!(SignedData::parse(&data).err(), Some(other.into()));
+    }
+
+    #[test]
+    fn attributes_have_to_be_there_once() {
+        let sod = State::on(Curve::P256).sod();
+        let object = SignedData::parse(tlv::only(&sod, 0x77).expect("a file").value);
+        let attributes = object.expect("readable").signer.attributes;
+        let attributes: Vec<&[u8]> = tlv::only(&attributes, 0x31)
+            .expect("a set")
+            .children()
+            .map(|attribute| attribute.expect("an attribute").whole)
+            .collect();
+        let check = |attributes: &[&[u8]], expected: Option<&'static str>| {
+            let mut info = tlv::element(0x02, &[3]);
+            tlv::write(&mut info, 0x80, &[1]);
+            info.extend(HashAlgorithm::Sha256.identifier());
+            tlv::write(&mut info, 0xA0, &attributes.concat());
+            info.extend(SignatureAlgorithm::Ecdsa(HashAlgorithm::Sha256).identifier());
+            tlv::write(&mut info, 0x04, &[0]);
+            let info = tlv::element(0x30, &info);
+            let found = Signer::parse(tlv::only(&info, 0x30).expect("a sequence")).err();
+            assert_eq!(found, expected.map(|why| Malformed(why).into()));
+        };
+        let [kind, time, digest] = attributes[..] else { panic!("three attributes") };
+        check(&[kind, digest], None);
+        check(&[kind, time, digest], None);
+        check(&[time, digest], Some("no signed content type"));
+        check(&[kind, time], Some("no signed message digest"));
+        for twice in [kind, time, digest] {
+            let twice = [kind, time, digest, twice];
+            check(&twice, Some("an attribute that stands there twice"));
+        }
+    }
+}

@@ -48,12 +48,13 @@ impl fmt::Debug for Country {
 }
 
 /// Codes of ICAO 9303-3, section 5 that are not those of ISO 3166-1; UTO is the invented state.
-const SPECIAL: [(&str, &str); 13] = [
+///
+/// Assumes: RKS, which 9303 does not have, signs as "KS".
+const SPECIAL: [(&str, &str); 11] = [
     ("D", "DE"),
     ("EUE", "EU"),
     ("UNO", "UN"),
     ("UNA", "UN"),
-    ("UNK", "KS"),
     ("RKS", "KS"),
     ("GBD", "GB"),
     ("GBN", "GB"),
@@ -61,7 +62,6 @@ const SPECIAL: [(&str, &str); 13] = [
     ("GBP", "GB"),
     ("GBS", "GB"),
     ("UTO", "UT"),
-    ("XOM", "XO"),
 ];
 
 /// ISO 3166-1: three letters, then two.

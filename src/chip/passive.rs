@@ -12,7 +12,7 @@ use super::certificate::{Certificate, Fingerprint, KeyUsage};
 use super::cms::CmsRefusal;
 use super::country::Country;
 use super::sod::Sod;
-use super::trust::{Anchors, NoIssuer, Revocation};
+use super::trust::{Anchors, NoIssuer, Revocation, Revoked};
 
 /// What the signature of a document has shown: nothing in it was altered after it was signed.
 ///
@@ -39,7 +39,7 @@ pub enum Origin {
         country: Country,
         /// The certificate that is trusted.
         anchor: Fingerprint,
-        /// Whether the signer may have been revoked: never `Revoked`, which refutes.
+        /// How sure it is that neither was revoked.
         revocation: Revocation,
     },
     /// It cannot be said.
@@ -127,11 +127,8 @@ pub enum Refuted {
     #[error("the anchor was not valid when it signed the signer")]
     AnchorNotValid,
     /// The signer, or the anchor itself, was revoked.
-    #[error("the signer was revoked on {on}")]
-    Revoked {
-        /// The day.
-        on: Date,
-    },
+    #[error("the signer is revoked")]
+    Revoked(#[from] Revoked),
 }
 
 /// `2.23.136.1.1`: purposes that ICAO has given to other signers than those of documents.
@@ -215,10 +212,7 @@ fn origin_of(
     if signer.has_unknown_critical() {
         return Ok(Origin::NotVerified(Unsupported::CriticalExtension.into()));
     }
-    let revocation = match anchors.revocation_of(signer, anchor, today) {
-        Revocation::Revoked { on } => return Err(Refuted::Revoked { on }),
-        revocation => revocation,
-    };
+    let revocation = anchors.revocation_of(signer, anchor, today)?;
     // Every anchor names its country, and that of the signer is the same.
     match anchor.subject().country() {
         Some(country) => Ok(Origin::Anchored { country, anchor: anchor.fingerprint(), revocation }),
@@ -540,7 +534,7 @@ mod tests {
             anchors.add_revocations(&list).expect("a list of the state's");
             anchors
         };
-        let revoked = Err(Refuted::Revoked { on: day("2022-06-01") });
+        let revoked = Err(Revoked { on: day("2022-06-01") }.into());
         assert_eq!(read(&file, &with(state.revocations(&[&[7], &[2]]))), revoked);
         // The authority's own certificate.
         assert_eq!(read(&file, &with(state.revocations(&[&[1]]))), revoked);
@@ -551,7 +545,7 @@ mod tests {
             let passive = authenticate(&sod, &[], &anchors, day(today)).expect("genuine");
             let Origin::Anchored { revocation, .. } = passive.origin else { panic!("anchored") };
             let as_of = day("2022-07-01");
-            assert_eq!(revocation, Revocation::NotRevoked { as_of, is_stale });
+            assert_eq!(revocation, Revocation::NotListed { as_of, is_stale });
         }
     }
 

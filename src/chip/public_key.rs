@@ -35,7 +35,9 @@ impl PublicKey {
         let key = whole_bytes(fields.expect(0x03)?.value)?;
         fields.end()?;
         match identifier.expect(0x06)?.value {
-            algorithm::RSA => Ok(Self::Rsa(RsaPublicKey::from_der(key)?)),
+            // A key for PSS alone may be bound to one hash. That is for its owner to keep: each
+            // signature names its own, and verifying one the owner made gives nothing away.
+            algorithm::RSA | algorithm::RSA_PSS => Ok(Self::Rsa(RsaPublicKey::from_der(key)?)),
             EC_PUBLIC_KEY | EC_DH => {
                 let curve = Curve::from_parameters(identifier.rest())?;
                 Ok(Self::Ec(Point::from_bytes(curve, key)?))
@@ -215,6 +217,24 @@ mod tests {
             let short = &plain[..plain.len() - 1];
             assert_eq!(public.verify(algorithm, b"what was signed", short), Err(WrongSignature));
         }
+    }
+
+    #[test]
+    fn key_for_pss_alone_is_read() {
+        let openssl = OpenSsl::new();
+        openssl.write("message", "what was signed");
+        let options = "-pkeyopt rsa_keygen_bits:2048 -pkeyopt rsa_pss_keygen_md:sha256";
+        openssl.run(&format!("genpkey -algorithm RSA-PSS {options} -out key.pem"));
+        let spki = openssl.run("pkey -in key.pem -pubout -outform DER");
+        let key = PublicKey::from_spki(&spki).expect("a key");
+        let sign = "dgst -sha256 -sign key.pem -sigopt rsa_pss_saltlen:32 -sigopt rsa_mgf1_md:sha1";
+        let signature = openssl.run(&format!("{sign} message"));
+        let algorithm = SignatureAlgorithm::RsaPss {
+            hash: HashAlgorithm::Sha256,
+            mask: HashAlgorithm::Sha1,
+            salt_length: 32,
+        };
+        assert_eq!(key.verify(algorithm, b"what was signed", &signature), Ok(()));
     }
 
     #[test]

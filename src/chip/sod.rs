@@ -81,3 +81,64 @@ impl Sod {
         &self.signed
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::chip::certificate::Certificate;
+    use crate::chip::curves::Curve;
+    use crate::chip::issue::ObjectDraft;
+    use crate::chip::issue::testing::{DG1, ECDSA, State};
+
+    #[test]
+    fn hashes_are_found_by_their_number() {
+        let sod = Sod::parse(&State::on(Curve::P256).sod()).expect("readable");
+        assert_eq!(sod.groups().collect::<Vec<_>>(), [1, 2]);
+        assert_eq!(sod.hash(), HashAlgorithm::Sha256);
+        assert_eq!(sod.digest_of(1), Some(&HashAlgorithm::Sha256.digest(DG1)[..]));
+        assert_eq!(sod.digest_of(3), None);
+    }
+
+    #[test]
+    fn broken_security_object_is_refused_by_what_is_broken() {
+        let state = State::on(Curve::P256);
+        let signer = Certificate::parse(&state.signer_certificate()).expect("readable");
+        let parse = |version: u8, groups: &[(&[u8], usize)]| {
+            let mut content = tlv::element(0x02, &[version]);
+            content.extend(HashAlgorithm::Sha256.identifier());
+            let digests: Vec<Vec<u8>> = groups
+                .iter()
+                .map(|(number, length)| {
+                    let number = tlv::element(0x02, number);
+                    let digest = tlv::element(0x04, &vec![0; *length]);
+                    tlv::element(0x30, &[number, digest].concat())
+                })
+                .collect();
+            tlv::write(&mut content, 0x30, &digests.concat());
+            // LDSVersionInfo, of version 1.
+            tlv::write(&mut content, 0x30, &tlv::element(0x13, b"0108"));
+            let draft = ObjectDraft {
+                content_type: LDS_SECURITY_OBJECT,
+                content: &tlv::element(0x30, &content),
+                digest: HashAlgorithm::Sha256,
+                signing_time: None,
+                certificates: &[],
+            };
+            let signed = draft.sign(&signer, &state.signer, ECDSA).expect("signed");
+            Sod::parse(&tlv::element(0x77, &signed)).map(|sod| sod.groups().collect::<Vec<_>>())
+        };
+        assert_eq!(parse(1, &[(&[14], 32), (&[1], 32), (&[16], 32)]), Ok(vec![1, 14, 16]));
+        let check = |groups: &[(&[u8], usize)], why| {
+            assert_eq!(parse(0, groups), Err(Malformed(why).into()));
+        };
+        for number in [&[0][..], &[17], &[0x81], &[0, 1], &[]] {
+            check(&[(number, 32)], "a data group of an impossible number");
+        }
+        check(&[(&[1], 20)], "a hash of the wrong length");
+        check(&[(&[1], 0)], "a hash of the wrong length");
+        check(&[(&[1], 32), (&[1], 32)], "two hashes for one data group");
+        assert_eq!(parse(2, &[(&[1], 32)]), Err(Unsupported::Version.into()));
+        let other = Sod::parse(&tlv::element(0x60, &[])).err();
+        assert_eq!(other, Some(Malformed("another element than expected").into()));
+    }
+}

@@ -95,11 +95,8 @@ pub enum MasterListRefusal {
     #[error("the signer of the master list is not trusted")]
     Untrusted(#[source] NoIssuer),
     /// Its signer was revoked.
-    #[error("the signer of the master list was revoked on {on}")]
-    Revoked {
-        /// The day.
-        on: Date,
-    },
+    #[error("the signer of the master list is revoked")]
+    Revoked(#[source] Revoked),
 }
 
 /// What became of the certificates of a list.
@@ -133,23 +130,26 @@ pub enum NoIssuer {
     AnchorNotValid,
 }
 
-/// What is known of revocation.
+/// How sure it is that a certificate was not revoked.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Revocation {
     /// There is no list of the office that signed the certificate.
     NoList,
     /// It is on no list that there is.
-    NotRevoked {
+    NotListed {
         /// The day of the newest list.
         as_of: Date,
-        /// Whether a newer one was to be made before today.
+        /// Whether a newer one was to be made before today, or the list does not say when.
         is_stale: bool,
     },
-    /// It, or the anchor itself, is on a list.
-    Revoked {
-        /// The day of the revocation.
-        on: Date,
-    },
+}
+
+/// A certificate, or the anchor that signed it, is on a list of revoked ones.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Error)]
+#[error("the certificate was revoked on {on}")]
+pub struct Revoked {
+    /// The day.
+    pub on: Date,
 }
 
 impl Anchors {
@@ -223,9 +223,8 @@ impl Anchors {
             NoIssuer::Unsupported(unsupported) => MasterListRefusal::Unsupported(unsupported),
             why => MasterListRefusal::Untrusted(why),
         })?;
-        if let Revocation::Revoked { on } = self.revocation_of(signer, anchor, Date::MIN) {
-            return Err(MasterListRefusal::Revoked { on });
-        }
+        // How old the lists are does not matter here.
+        self.revocation_of(signer, anchor, Date::MIN).map_err(MasterListRefusal::Revoked)?;
         Ok(self.add_all(&list.certificates))
     }
 
@@ -288,7 +287,7 @@ impl Anchors {
         Err(refusal)
     }
 
-    /// Returns what is known of the revocation of a certificate, and of the anchor that signed it.
+    /// Returns how sure it is that neither a certificate nor the anchor that signed it was revoked.
     ///
     /// Lists are found by the name of the office that signed both: serial numbers are unique there
     /// and nowhere else.
@@ -297,14 +296,14 @@ impl Anchors {
         certificate: &Certificate,
         anchor: &Certificate,
         today: Date,
-    ) -> Revocation {
+    ) -> Result<Revocation, Revoked> {
         let mut newest: Option<&RevocationList> = None;
         for list in &self.revocations {
             for revocable in [certificate, anchor] {
                 if list.issuer() == revocable.issuer()
                     && let Some(on) = list.revoked_on(revocable.serial())
                 {
-                    return Revocation::Revoked { on };
+                    return Err(Revoked { on });
                 }
             }
             if list.issuer() == certificate.issuer()
@@ -313,10 +312,10 @@ impl Anchors {
                 newest = Some(list);
             }
         }
-        newest.map_or(Revocation::NoList, |list| Revocation::NotRevoked {
+        Ok(newest.map_or(Revocation::NoList, |list| Revocation::NotListed {
             as_of: list.this_update(),
             is_stale: list.next_update().is_none_or(|next| next < today),
-        })
+        }))
     }
 
     fn holds(&self, fingerprint: &Fingerprint) -> bool {
@@ -640,7 +639,7 @@ mod tests {
         let publisher = Publisher::new();
         let mut anchors = publisher.anchors();
         anchors.add_revocations(&publisher.state.revocations(&[&[2]])).expect("its own");
-        let revoked = MasterListRefusal::Revoked { on: day("2022-06-01") };
+        let revoked = MasterListRefusal::Revoked(Revoked { on: day("2022-06-01") });
         assert_eq!(anchors.add_master_list(&publisher.list(&[&own])), Err(revoked));
     }
 
