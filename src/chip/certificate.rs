@@ -218,10 +218,11 @@ impl Extensions {
     }
 }
 
-fn once<T>(place: &mut Option<T>, value: T) -> Result<(), Malformed> {
+/// Fills a place that is empty.
+pub(super) fn once<T>(place: &mut Option<T>, value: T) -> Result<(), Malformed> {
     match place.replace(value) {
         None => Ok(()),
-        Some(_) => Err(Malformed("an extension that stands there twice")),
+        Some(_) => Err(Malformed("an extension or attribute that stands there twice")),
     }
 }
 
@@ -523,7 +524,7 @@ mod tests {
         let mut twice = state.clone();
         let extension = twice.signer_draft.extensions[0].clone();
         twice.signer_draft.extensions.push(extension);
-        check(&twice.signer_certificate(), "an extension that stands there twice");
+        check(&twice.signer_certificate(), "an extension or attribute that stands there twice");
     }
 
     #[test]

@@ -7,7 +7,7 @@ use thiserror::Error;
 use super::Malformed;
 use super::algorithm::{ParseError, SignatureAlgorithm, Unsupported};
 use super::ber;
-use super::certificate::{self, Certificate, Name};
+use super::certificate::{self, Certificate, Name, once};
 use super::curves::number;
 use super::hash::HashAlgorithm;
 use super::tlv::{self, Tlv};
@@ -207,13 +207,6 @@ impl SignerId {
     }
 }
 
-fn once<T>(place: &mut Option<T>, value: T) -> Result<(), Malformed> {
-    match place.replace(value) {
-        None => Ok(()),
-        Some(_) => Err(Malformed("an attribute that stands there twice")),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -289,7 +282,7 @@ mod tests {
         check(&[kind, time], Some("no signed message digest"));
         for twice in [kind, time, digest] {
             let twice = [kind, time, digest, twice];
-            check(&twice, Some("an attribute that stands there twice"));
+            check(&twice, Some("an extension or attribute that stands there twice"));
         }
     }
 }

@@ -230,7 +230,7 @@ impl Point {
         let Some(inverse) = s_value.invert_vartime().into_option() else { return false };
         let u1 = arithmetic.hash(hash).mul(&inverse);
         let u2 = r_value.mul(&inverse);
-        let own = arithmetic.point(&self.x, &self.y);
+        let own = Jacobian::of(&arithmetic.field, &self.x, &self.y);
         let sum = arithmetic
             .sum_of_products([(&u1.retrieve(), &arithmetic.generator), (&u2.retrieve(), &own)]);
         let Some((x, _)) = sum.affine() else { return false };
@@ -252,10 +252,13 @@ pub struct SigningKey {
 
 #[cfg(any(test, feature = "cli"))]
 impl SigningKey {
-    /// Returns the key that `secret` stands for, taken modulo the order; `None` for zero.
+    /// Returns the key that `secret` stands for, big-endian and modulo the order; `None` for zero, and
+    /// for more bytes than the order has.
     pub fn new(curve: Curve, secret: &[u8]) -> Option<SigningKey> {
-        let scalars = &curve.arithmetic().scalars;
-        let secret = scalars.reduced(BoxedUint::from_be_slice_truncated(secret, scalars.bits()));
+        if secret.len() > curve.order_length() {
+            return None;
+        }
+        let secret = curve.arithmetic().scalars.residue(secret);
         let bytes = fixed(&secret.retrieve(), curve.order_length());
         (!is_zero(&secret)).then_some(SigningKey { curve, secret, bytes })
     }
@@ -285,17 +288,13 @@ impl SigningKey {
         let scalars = &arithmetic.scalars;
         let mut round = 0_u32;
         loop {
-            let seed = super::hash::HashAlgorithm::Sha512.digest_of(&[
-                &self.bytes,
-                hash,
-                &round.to_be_bytes(),
-            ]);
+            let parts = [&self.bytes[..], hash, &round.to_be_bytes()];
+            let seed = super::hash::HashAlgorithm::Sha512.digest_of(&parts);
             round += 1;
-            let seed = &seed[..seed.len().min(self.curve.order_length())];
-            let nonce = scalars.reduced(BoxedUint::from_be_slice_truncated(seed, scalars.bits()));
+            let nonce = arithmetic.hash(&seed);
             let Some(inverse) = nonce.invert_vartime().into_option() else { continue };
             let (x, _) = self.multiple_of_generator(&nonce.retrieve());
-            let r = scalars.reduced(BoxedUint::from_be_slice_truncated(&x, scalars.bits()));
+            let r = scalars.residue(&x);
             let s = arithmetic.hash(hash).add(&r.mul(&self.secret)).mul(&inverse);
             if !is_zero(&r) && !is_zero(&s) {
                 let length = self.curve.order_length();
@@ -308,7 +307,7 @@ impl SigningKey {
         let arithmetic = self.curve.arithmetic();
         let length = self.curve.field_length();
         let product = arithmetic.sum_of_products([(factor, &arithmetic.generator)]);
-        // Infinity is the multiple by a multiple of the order, and both factors are below it.
+        // Infinity comes of multiples of the order, and factors are between zero and it.
         product.affine().map_or_else(Default::default, |(x, y)| {
             (fixed(&x.retrieve(), length), fixed(&y.retrieve(), length))
         })
@@ -335,7 +334,12 @@ impl Modulus {
     /// Returns the residue of a big-endian number, or `None` if it is not below the modulus.
     fn value(&self, bytes: &[u8]) -> Option<BoxedMontyForm> {
         let value = BoxedUint::from_be_slice(number(bytes), self.bits()).ok()?;
-        (&value < self.parameters.modulus().as_ref()).then(|| self.reduced(value))
+        (value < *self.parameters.modulus().as_ref()).then(|| self.reduced(value))
+    }
+
+    /// Returns the residue of a big-endian number that has no more bytes than the modulus.
+    fn residue(&self, bytes: &[u8]) -> BoxedMontyForm {
+        self.reduced(BoxedUint::from_be_slice_truncated(bytes, self.bits()))
     }
 
     /// Returns the residue of a number, whatever its size.
@@ -359,25 +363,19 @@ struct Arithmetic {
 impl Arithmetic {
     fn of(known: &Constants) -> Arithmetic {
         let field = Modulus::of(known.p);
-        let residue =
-            |bytes| field.reduced(BoxedUint::from_be_slice_truncated(bytes, field.bits()));
-        let (a, b, x, y) = (residue(known.a), residue(known.b), residue(known.x), residue(known.y));
-        let generator = Jacobian { x, y, z: BoxedMontyForm::one(&field.parameters) };
-        let scalars = Modulus::of(known.n);
-        Arithmetic { field, scalars, order_length: known.n.len(), a, b, generator }
+        Arithmetic {
+            scalars: Modulus::of(known.n),
+            order_length: known.n.len(),
+            a: field.residue(known.a),
+            b: field.residue(known.b),
+            generator: Jacobian::of(&field, known.x, known.y),
+            field,
+        }
     }
 
     fn is_on_curve(&self, x: &BoxedMontyForm, y: &BoxedMontyForm) -> bool {
         // y² = x³ + ax + b
         y.square() == x.square().add(&self.a).mul(x).add(&self.b)
-    }
-
-    fn point(&self, x: &[u8], y: &[u8]) -> Jacobian {
-        let residue = |bytes| {
-            self.field.reduced(BoxedUint::from_be_slice_truncated(bytes, self.field.bits()))
-        };
-        let z = BoxedMontyForm::one(&self.field.parameters);
-        Jacobian { x: residue(x), y: residue(y), z }
     }
 
     /// Returns a hash as ECDSA takes it: its leftmost bits, as many as the order has.
@@ -386,7 +384,7 @@ impl Arithmetic {
     /// are enough.
     fn hash(&self, hash: &[u8]) -> BoxedMontyForm {
         let hash = &hash[..hash.len().min(self.order_length)];
-        self.scalars.reduced(BoxedUint::from_be_slice_truncated(hash, self.scalars.bits()))
+        self.scalars.residue(hash)
     }
 
     /// Returns the sum of the points, each times its factor.
@@ -482,6 +480,11 @@ struct Jacobian {
 }
 
 impl Jacobian {
+    fn of(field: &Modulus, x: &[u8], y: &[u8]) -> Jacobian {
+        let z = BoxedMontyForm::one(&field.parameters);
+        Jacobian { x: field.residue(x), y: field.residue(y), z }
+    }
+
     /// Returns x and y, or `None` for infinity.
     fn affine(&self) -> Option<(BoxedMontyForm, BoxedMontyForm)> {
         let inverse = self.z.invert_vartime().into_option()?;

@@ -451,7 +451,7 @@ mod tests {
         let other = State::with(ec(Curve::P256, b"the next key"), state.signer.clone());
         let unknown = why(read(&file, &anchors(&other)));
         assert_eq!(Some(unknown), utopia.map(NotVerified::UnknownKey));
-        // Named by its name alone, the office may have signed it with a key that is not here.
+        // Where it names no key, the office may have signed it with one that is not here.
         let found = issued(|state| {
             state.signer_draft.extensions.pop();
             state.authority = ec(Curve::P256, b"the next key");

@@ -176,7 +176,7 @@ impl RsaPublicKey {
         }
         let bits = self.modulus.bits_precision();
         let value = BoxedUint::from_be_slice_truncated(signature, bits);
-        if &value >= self.modulus() {
+        if value >= *self.modulus() {
             return None;
         }
         let exponent_bits = u64::BITS - self.exponent.leading_zeros();

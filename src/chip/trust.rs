@@ -186,18 +186,16 @@ impl Anchors {
         })?;
         let mut refusal = RevocationRefusal::UnknownIssuer;
         for anchor in &self.certificates {
-            if anchor.subject() == list.issuer() && anchor.has_usage(KeyUsage::ListSign) {
-                match list.check_signature(anchor) {
-                    Ok(()) => {
-                        self.revocations.push(list);
-                        return Ok(());
-                    }
-                    Err(NotSigned::Wrong(_)) if refusal == RevocationRefusal::UnknownIssuer => {
-                        refusal = RevocationRefusal::Signature;
-                    }
-                    Err(NotSigned::Wrong(_)) => {}
-                    Err(NotSigned::Unsupported(unsupported)) => refusal = unsupported.into(),
+            if anchor.subject() != list.issuer() || !anchor.has_usage(KeyUsage::ListSign) {
+                continue;
+            }
+            match list.check_signature(anchor) {
+                Ok(()) => {
+                    self.revocations.push(list);
+                    return Ok(());
                 }
+                Err(NotSigned::Wrong(_)) => refusal = RevocationRefusal::Signature,
+                Err(NotSigned::Unsupported(unsupported)) => return Err(unsupported.into()),
             }
         }
         Err(refusal)
@@ -249,8 +247,8 @@ impl Anchors {
 
     /// Returns the anchor that signed a certificate.
     ///
-    /// It is found by the key that the certificate names, or by name where it names none, among
-    /// those of the same country: no state signs for another.
+    /// It is looked for by the key that the certificate names and by the name of its issuer, among
+    /// those of the same country: no state signs for another. The signature decides.
     pub fn issuer_of(&self, certificate: &Certificate) -> Result<&Certificate, NoIssuer> {
         let country = certificate.issuer().country();
         let of_country = || {
@@ -262,11 +260,9 @@ impl Anchors {
         };
         let mut refusal = NoIssuer::UnknownKey(country);
         for anchor in of_country() {
-            let is_named = match certificate.authority_key() {
-                Some(key) => anchor.subject_key() == Some(key),
-                None => anchor.subject() == certificate.issuer(),
-            };
-            if !is_named {
+            let key = certificate.authority_key();
+            let has_key = key.is_some() && anchor.subject_key() == key;
+            if !has_key && anchor.subject() != certificate.issuer() {
                 continue;
             }
             match certificate.check_signature(anchor) {
@@ -274,14 +270,11 @@ impl Anchors {
                 Ok(()) if anchor.is_valid_on(certificate.validity().0) => return Ok(anchor),
                 Ok(()) => refusal = NoIssuer::AnchorNotValid,
                 Err(NotSigned::Unsupported(unsupported)) => refusal = unsupported.into(),
-                // By its name alone it may also be of another key of the same office.
-                Err(NotSigned::Wrong(_)) => {
-                    if certificate.authority_key().is_some()
-                        && matches!(refusal, NoIssuer::UnknownKey(_))
-                    {
-                        refusal = NoIssuer::Forged;
-                    }
+                Err(NotSigned::Wrong(_)) if has_key && refusal == NoIssuer::UnknownKey(country) => {
+                    refusal = NoIssuer::Forged;
                 }
+                // An office of this name has other keys, which may not be here.
+                Err(NotSigned::Wrong(_)) => {}
             }
         }
         Err(refusal)
@@ -482,7 +475,7 @@ mod tests {
             let twice = state.authority_draft.extensions[0].clone();
             state.authority_draft.extensions.push(twice);
         });
-        let twice = Malformed("an extension that stands there twice");
+        let twice = Malformed("an extension or attribute that stands there twice");
         assert_eq!(found, Err(twice.into()));
         let long = Anchors::new().add_certificate(&vec![0x30; MAX_CERTIFICATE_BYTES + 1]);
         assert_eq!(long, Err(Malformed("a certificate that is too long").into()));
