@@ -219,8 +219,8 @@ mod tests {
     fn by_openssl(options: &str) -> Vec<u8> {
         let openssl = OpenSsl::new();
         openssl.run(
-            "req -x509 -newkey rsa:2048 -nodes -keyout key.pem -out signer.pem -sha256 \
-             -subj /C=UT/CN=Signer",
+            "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout key.pem -out \
+             signer.pem -sha256 -subj /C=UT/CN=Signer",
         );
         openssl.write("content", "what was signed");
         openssl.run(&format!(
