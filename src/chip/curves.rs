@@ -252,13 +252,10 @@ pub struct SigningKey {
 
 #[cfg(any(test, feature = "cli"))]
 impl SigningKey {
-    /// Returns the key that `secret` stands for, big-endian and modulo the order; `None` for zero, and
-    /// for more bytes than the order has.
+    /// Returns the key that `secret` stands for, big-endian and modulo the order; `None` for zero.
     pub fn new(curve: Curve, secret: &[u8]) -> Option<SigningKey> {
-        if secret.len() > curve.order_length() {
-            return None;
-        }
-        let secret = curve.arithmetic().scalars.residue(secret);
+        let secret = BoxedUint::from_be_slice_vartime(secret);
+        let secret = curve.arithmetic().scalars.reduced(secret);
         let bytes = fixed(&secret.retrieve(), curve.order_length());
         (!is_zero(&secret)).then_some(SigningKey { curve, secret, bytes })
     }

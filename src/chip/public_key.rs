@@ -220,6 +220,21 @@ mod tests {
     }
 
     #[test]
+    fn secret_is_taken_modulo_the_order() {
+        let curve = Curve::P224;
+        let one = SigningKey::new(curve, &[1]).expect("not zero");
+        let parameters = curve.explicit_parameters();
+        let order = &parameters[parameters.len() - 3 - 28..parameters.len() - 3];
+        assert!(SigningKey::new(curve, order).is_none());
+        assert!(SigningKey::new(curve, &[]).is_none());
+        // 256^36 times the order, and one: more bytes than the order has.
+        let mut more = [order, &[0; 36]].concat();
+        more[63] = 1;
+        let same = SigningKey::new(curve, &more).expect("not zero");
+        assert_eq!((same.secret(), same.public()), (one.secret(), one.public()));
+    }
+
+    #[test]
     fn key_for_pss_alone_is_read() {
         let openssl = OpenSsl::new();
         openssl.write("message", "what was signed");
