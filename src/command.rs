@@ -9,6 +9,7 @@
 
 mod card;
 mod check;
+mod chip;
 mod demo;
 mod device;
 mod draft;
@@ -78,6 +79,9 @@ enum Command {
     Mirror(mirror::Options),
     /// Take notices away before the next list comes, by one QR code on paper
     Withdraw(withdraw::Options),
+    /// Read chips, and prove what they say
+    #[command(subcommand)]
+    Chip(chip::Command),
     /// Sign application updates, of which devices are told
     #[command(subcommand)]
     Release(release::Command),
@@ -122,6 +126,7 @@ impl Cli {
         match self.command {
             Command::Demo(options) => return demo::run(&options, clock, out),
             Command::Check(options) => return check::run(&options, clock, out),
+            Command::Chip(command) => return chip::run(&command, &*clock, out),
             Command::Qr(options) => return qr::run(&options, out),
             Command::Keys(command) => keys::run(&command, &*clock, out),
             Command::Snapshot(command) => snapshot::run(&command, &*clock, out),

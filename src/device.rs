@@ -15,9 +15,13 @@ use sync_format::v1::package::seal::SealPublic;
 use sync_format::v1::package::{Base, Dataset, InnerManifest, Root, SnapshotVersion, sha256};
 use sync_format::v1::record::{Body, CheckReason, Event, Outcome, OutcomeWhy};
 
-use crate::checks::{DocumentProof, Facts, Verdict};
+use crate::checks::{ChipDoubt, DocumentProof, Facts, Verdict};
+use crate::chip::contents::{self, Contents, Files, NoDocument};
+use crate::chip::country::Country;
+use crate::chip::proof::{Proof, Refutation};
+use crate::chip::trust::Anchors;
 use crate::clock::{Clock, DeviceTime, Observation, TrustedTime};
-use crate::document::Document;
+use crate::document::{Date, Document};
 use crate::encounter::{self, Circumstances, Conclusion};
 use crate::keys::{
     ArgonCost, Attempts, DeviceKey, DeviceKeyError, Floor, Pin, UnlockError, Unlocked, Vault,
@@ -91,6 +95,9 @@ pub enum DeviceError {
     /// The folder could not be written.
     #[error("the device's folder could not be written")]
     Io(#[from] std::io::Error),
+    /// What a chip holds says of nobody who it is.
+    #[error("the chip holds no document")]
+    NoDocument(#[from] NoDocument),
 }
 
 impl From<Refusal> for DeviceError {
@@ -619,8 +626,60 @@ impl Session {
         Ok(lookup::left(&self.state, Limited::NameSearch, self.clock.boot())?)
     }
 
-    /// Judges a document. Nothing is recorded yet: the screen shows the answer first.
+    /// Judges a document of which nothing is proven. Nothing is recorded yet: the screen shows the
+    /// answer first.
     pub fn judge(&mut self, document: &Document) -> Result<Answer, DeviceError> {
+        self.judge_as(document, DocumentProof::NotProven, &[])
+    }
+
+    /// Judges what was read of a chip, against the anchors that are installed. `printed` is what was
+    /// read of the card around it.
+    ///
+    /// Where the two disagree, what is found of either counts: a chip must not take away what its
+    /// card brought.
+    ///
+    /// # Errors
+    ///
+    /// [`DeviceError::NoDocument`] where the chip says of nobody who it is, and those of
+    /// [`Session::judge`].
+    pub fn judge_chip(
+        &mut self,
+        files: &Files<'_>,
+        printed: Option<&Document>,
+    ) -> Result<(Contents, Answer), DeviceError> {
+        let anchors = match files.issuing_state().and_then(Country::of_issuing_state) {
+            Some(country) => Anchors::of_country(country, &self.anchors()?),
+            None => Anchors::new(),
+        };
+        let time = self.time()?;
+        let today = Date::from_days(time.upper.vietnam_day());
+        let contents = contents::judge(files, printed, &anchors, today)?;
+        let mut doubts: Vec<ChipDoubt> =
+            contents.differing.iter().copied().map(ChipDoubt::Differs).collect();
+        if contents.proof == Proof::Refuted(Refutation::Copy) {
+            doubts.insert(0, ChipDoubt::Copy);
+        }
+        let proof = match contents.proof {
+            _ if !contents.differing.is_empty() => DocumentProof::Refuted,
+            Proof::Refuted(_) => DocumentProof::Refuted,
+            Proof::Consistent(_) => DocumentProof::Consistent,
+            Proof::CopyNotExcluded(_) => DocumentProof::CopyNotExcluded,
+            Proof::Genuine(..) => DocumentProof::Genuine,
+        };
+        let answer = self.judge_as(&contents.document, proof, &doubts)?;
+        let answer = match printed {
+            Some(printed) if !contents.differing.is_empty() => answer.and(self.judge(printed)?),
+            _ => answer,
+        };
+        Ok((contents, answer))
+    }
+
+    fn judge_as(
+        &mut self,
+        document: &Document,
+        proof: DocumentProof,
+        doubts: &[ChipDoubt],
+    ) -> Result<Answer, DeviceError> {
         warn_of_line(self.observe_clock());
         let time = self.time()?;
         let answers = match self.lookup.ask(document, time, self.clock.boot(), &mut self.state) {
@@ -636,8 +695,8 @@ impl Session {
         }
         Ok(verdict::decide(&Facts {
             document,
-            proof: DocumentProof::NotProven,
-            doubts: &[],
+            proof,
+            doubts,
             notices: answers.notices,
             register: answers.register,
             list: answers.list,

@@ -22,6 +22,7 @@ use crate::camera::decode::{self, Hint};
 use crate::camera::{CameraError, Frame, FrameSource, LatestFrame};
 use crate::carried::{Found, Stick};
 use crate::checks::ListState;
+use crate::chip::CardReaders;
 use crate::clock::DeviceTime;
 use crate::device::{Device, DeviceError, RecentKind, Session};
 use crate::document::qr::{NoCard, NotACard};
@@ -37,7 +38,7 @@ use crate::verdict::Answer;
 pub mod chip;
 pub mod loading;
 
-use chip::{ChipNews, ChipShown};
+use chip::{ChipEnd, ChipNews, ChipShown, Chips};
 use loading::{
     FindSticks, JobEnd, LoadEnd, LoadProgress, Loading, ReadAgain, StickSwitch, Sticks,
     WithdrawalNews,
@@ -82,6 +83,13 @@ pub enum Request {
     ReadChip,
     /// Stop reading it.
     StopChip,
+    /// The reading of a chip is over; sent by its thread.
+    ChipEnded {
+        /// Which.
+        number: u64,
+        /// What came of it.
+        end: Box<ChipEnd>,
+    },
     /// Check what was typed.
     CheckTyped {
         /// The entry.
@@ -368,11 +376,12 @@ pub struct Worker {
 
 impl Worker {
     /// Starts the threads for a device; `open_source` is called when a card is first looked for,
-    /// `find_sticks` while somebody wants to load a list.
+    /// `find_sticks` while somebody wants to load a list, and chips are read by `card_readers`.
     pub fn start(
         device: Device,
         open_source: OpenSource,
         find_sticks: FindSticks,
+        card_readers: Arc<dyn CardReaders>,
         emit: Emit,
     ) -> Worker {
         let (requests, inbox) = mpsc::channel();
@@ -387,6 +396,7 @@ impl Worker {
             camera: Arc::clone(&camera),
             sticks: Arc::clone(&sticks),
             loading: Loading::default(),
+            chips: Chips::new(card_readers),
             requests: requests.clone(),
             emit: Arc::clone(&emit),
         };
@@ -619,6 +629,8 @@ fn run_decoder(
 /// The check that stands on the screen.
 struct Shown {
     document: Document,
+    /// What was read of the card around the chip, where `document` is the chip's.
+    printed: Option<Document>,
     answer: Answer,
     reason: CheckReason,
     /// Number of its record, once committed.
@@ -636,6 +648,7 @@ struct Desk {
     camera: Arc<CameraSwitch>,
     sticks: Arc<StickSwitch>,
     loading: Loading,
+    chips: Chips,
     /// For the threads of jobs.
     requests: Sender<Request>,
     emit: Emit,
@@ -675,8 +688,9 @@ impl Desk {
                     return self.check_payloads(&payloads, since);
                 }
             }
-            // Wired when the reader is.
-            Request::ReadChip | Request::StopChip => {}
+            Request::ReadChip => self.read_chip(),
+            Request::StopChip => self.chips.stop(),
+            Request::ChipEnded { number, end } => return self.end_chip(number, *end),
             Request::CheckTyped { entry, reason } => return self.check_typed(&entry, reason),
             Request::RecordOutcome { notice, outcome, why } => {
                 self.record_outcome(notice, outcome, why);
@@ -708,7 +722,10 @@ impl Desk {
                     (self.emit)(Event::Notice(Box::new(notice)));
                 }
             }
-            Request::Forget => self.shown = None,
+            Request::Forget => {
+                self.chips.end();
+                self.shown = None;
+            }
             Request::Home => self.tell_home()?,
             Request::Queue => {
                 if let Some(session) = &self.session {
@@ -782,6 +799,7 @@ impl Desk {
         self.camera.stop();
         self.sticks.look(false);
         self.loading.end();
+        self.chips.end();
         self.shown = None;
         if let Some(mut session) = self.session.take()
             && let Err(error) = session.log_lock()
@@ -848,7 +866,14 @@ impl Desk {
         let checked =
             Checked { document: document.clone(), answer: answer.clone(), now, took, chip: None };
         (self.emit)(Event::Answered(Box::new(checked)));
-        self.shown = Some(Shown { document, answer, reason, sequence: None, concluded: None });
+        self.shown = Some(Shown {
+            document,
+            printed: None,
+            answer,
+            reason,
+            sequence: None,
+            concluded: None,
+        });
         self.record_check();
         Ok(())
     }
@@ -932,7 +957,7 @@ impl Desk {
             searches_renew_in,
             now: time.upper,
             time_is_suspect: time.is_suspect(),
-            has_card_reader: false,
+            has_card_reader: self.chips.has_reader(),
             changes_lost: !session.lookup().lost_changes().is_empty(),
             newer_program: self.loading.newer_program().map(str::to_owned),
         }))
@@ -976,6 +1001,7 @@ pub fn code_of(error: &DeviceError) -> &'static str {
         DeviceError::Fault(_) => "list-fault",
         DeviceError::RolledBack => "rolled-back",
         DeviceError::Io(_) => "folder",
+        DeviceError::NoDocument(_) => "no-document",
     }
 }
 
@@ -1109,7 +1135,7 @@ mod tests {
 
             let (told, events) = mpsc::channel();
             let emit: Emit = Arc::new(move |event| told.send(event).unwrap_or_default());
-            let worker = Worker::start(enrolled.device(), open_source, Box::new(Vec::new), emit);
+            let worker = Worker::start(enrolled.device(), open_source, Box::new(Vec::new), Arc::new(NoReaders), emit);
             Running { worker, events, enrolled }
         }
 
@@ -1293,6 +1319,7 @@ mod tests {
                 camera: Arc::clone(&camera),
                 sticks: Arc::default(),
                 loading: Loading::default(),
+            chips: Chips::new(card_readers),
                 requests: mpsc::channel().0,
                 emit: Arc::new(move |event| told.send(event).unwrap_or_default()),
             };
@@ -1468,6 +1495,7 @@ mod tests {
             camera: Arc::clone(&camera),
             sticks: Arc::default(),
             loading: Loading::default(),
+            chips: Chips::new(card_readers),
             requests: mpsc::channel().0,
             emit: Arc::new(move |event| told.send(event).unwrap_or_default()),
         };

@@ -127,7 +127,7 @@ impl Refutation {
             Refutation::Data(Refuted::SignerNotValid { .. }) => "signer-not-valid",
             Refutation::Data(Refuted::SignerForged) => "signer-forged",
             Refutation::Data(Refuted::AnchorNotValid) => "anchor-not-valid",
-            Refutation::Data(Refuted::Revoked { .. }) => "revoked",
+            Refutation::Data(Refuted::Revoked(_)) => "revoked",
             Refutation::OtherState => "other-state",
             Refutation::NoHolder => "no-holder",
             Refutation::Copy => "copy",

@@ -7,6 +7,7 @@
 
 use std::collections::BTreeSet;
 
+use sync_format::v1::anchors::{Anchor, AnchorKind};
 use sync_format::v1::date::Date;
 use thiserror::Error;
 
@@ -156,6 +157,29 @@ impl Anchors {
     /// Returns no anchors: then nothing is genuine.
     pub fn new() -> Anchors {
         Anchors::default()
+    }
+
+    /// Returns the anchors of one country out of a signed list: all that a document of this country
+    /// is tried against.
+    ///
+    /// Of the others nothing is checked, so that a list of the whole world costs no time. What of it is
+    /// no anchor, or of an algorithm that is not known, is left out.
+    pub fn of_country(country: Country, list: &[Anchor]) -> Anchors {
+        let mut anchors = Anchors::new();
+        let of = |kind| list.iter().filter(move |anchor| anchor.kind == kind);
+        let is_of_country = |der: &[u8]| {
+            Certificate::parse(der).is_ok_and(|it| it.subject().country() == Some(country))
+        };
+        let certificates: Vec<Vec<u8>> = of(AnchorKind::Certificate)
+            .filter(|anchor| is_of_country(&anchor.der))
+            .map(|anchor| anchor.der.clone())
+            .collect();
+        anchors.add_all(&certificates);
+        for anchor in of(AnchorKind::RevocationList) {
+            // One that no anchor of this country signed is another country's.
+            let _ = anchors.add_revocations(&anchor.der);
+        }
+        anchors
     }
 
     /// Adds a state's certificate that an operator vouches for, or a link to one that is here.

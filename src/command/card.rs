@@ -197,6 +197,11 @@ pub(super) struct Checked {
     pub check: Duration,
 }
 
+/// Reads the document of an input, and nothing else.
+pub(super) fn read(given: &Given<'_>) -> Result<Document, NotRead> {
+    the_document(given, &decode_given(given)?)
+}
+
 /// Reads a card, judges it and records the check.
 ///
 /// The outer error is the device's, after which no further file can be checked; the inner one is

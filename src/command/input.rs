@@ -52,9 +52,7 @@ impl Input {
         let Some(folder) = &self.path else {
             anyhow::bail!("anchors are files of a folder: name it by --in");
         };
-        let read =
-            || -> anyhow::Result<ReadAnchors> { Ok(source::read_anchors(anchor_files(folder)?)?) };
-        read().with_context(|| folder.display().to_string())
+        read_anchors(folder)
     }
 
     /// Gives the rows to `take` as CSV; what goes wrong is said of this source.
@@ -80,6 +78,13 @@ const MAX_ANCHOR_FILE_BYTES: u64 = 12 << 20;
 
 /// Most files of a folder of anchors. Chosen: ten times as many as the world has.
 const MAX_ANCHOR_FILES: usize = 10_000;
+
+/// Reads a folder of anchors; what goes wrong is said of it.
+pub(super) fn read_anchors(folder: &Path) -> anyhow::Result<ReadAnchors> {
+    let named = || folder.display().to_string();
+    let files = anchor_files(folder).with_context(named)?;
+    source::read_anchors(files).with_context(named)
+}
 
 /// Reads the files of a folder. A folder in it is none of them, and so is what would never end.
 fn anchor_files(folder: &Path) -> anyhow::Result<Vec<AnchorFile>> {

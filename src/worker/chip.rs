@@ -1,7 +1,24 @@
 //! Reading a chip while the screen stays free: what is asked for, and what is told.
 
+use std::collections::BTreeMap;
+use std::fmt;
+use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use super::{Checked, Desk, Emit, Event, Request, Shown};
+use crate::chip::contents::Files;
+use crate::chip::files::FileId;
+use crate::chip::length::LengthMemory;
+use crate::chip::password::Password;
 use crate::chip::portrait::Portrait;
 use crate::chip::proof::Proof;
+use crate::chip::read::{self, ReadError, Reading, Step, Wanted};
+use crate::chip::{Card, CardError, CardReaders};
+use crate::device::DeviceError;
+use crate::document::Document;
 use crate::document::chip::Detail;
 
 /// How far the reading of a chip is.
@@ -62,13 +79,15 @@ pub enum ChipFailure {
     Broken,
     /// It went away too often.
     LostTooOften,
+    /// Another card came back than the one that was lost.
+    AnotherCard,
     /// Nothing is known by which it could be opened: a number is needed first.
     NoKey,
 }
 
 impl ChipFailure {
     /// All of them.
-    pub const ALL: [ChipFailure; 9] = [
+    pub const ALL: [ChipFailure; 10] = [
         ChipFailure::NoReader,
         ChipFailure::NoCard,
         ChipFailure::Stopped,
@@ -77,6 +96,7 @@ impl ChipFailure {
         ChipFailure::Silent,
         ChipFailure::Broken,
         ChipFailure::LostTooOften,
+        ChipFailure::AnotherCard,
         ChipFailure::NoKey,
     ];
 
@@ -91,6 +111,7 @@ impl ChipFailure {
             ChipFailure::Silent => "silent",
             ChipFailure::Broken => "broken",
             ChipFailure::LostTooOften => "lost-too-often",
+            ChipFailure::AnotherCard => "another-card",
             ChipFailure::NoKey => "no-key",
         }
     }
@@ -107,4 +128,296 @@ pub struct ChipShown {
     pub portrait: Option<Portrait>,
     /// Whether the card is a program.
     pub is_simulated: bool,
+}
+
+/// How long somebody may look for the card before the screen stops waiting.
+const WAIT_FOR_CARD: Duration = Duration::from_secs(60);
+
+/// How often the thread looks whether it is to stop while no card is there.
+const LOOK_EVERY: Duration = Duration::from_millis(250);
+
+/// What the thread of a reading gives at its end.
+pub(crate) struct ChipEnd {
+    reading: Result<Box<Reading>, ChipFailure>,
+    is_simulated: bool,
+    lengths: LengthMemory,
+}
+
+/// Says nothing of the person.
+impl fmt::Debug for ChipEnd {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ChipEnd({:?})", self.reading.as_ref().err())
+    }
+}
+
+/// The reading that is under way, and what stays from one to the next.
+pub(super) struct Chips {
+    readers: Arc<dyn CardReaders>,
+    lengths: LengthMemory,
+    running: Option<Running>,
+    /// Readings are numbered, so that the end of one that was stopped is not taken for the next.
+    number: u64,
+}
+
+struct Running {
+    number: u64,
+    stop: Arc<AtomicBool>,
+    thread: JoinHandle<()>,
+}
+
+impl Chips {
+    pub(super) fn new(readers: Arc<dyn CardReaders>) -> Chips {
+        Chips { readers, lengths: LengthMemory::default(), running: None, number: 0 }
+    }
+
+    pub(super) fn has_reader(&self) -> bool {
+        self.readers.are_there()
+    }
+
+    /// Tells the reading that is under way to stop; its end comes as [`ChipFailure::Stopped`].
+    pub(super) fn stop(&self) {
+        if let Some(running) = &self.running {
+            running.stop.store(true, Ordering::SeqCst);
+        }
+    }
+
+    /// Stops the reading that is under way and forgets it: it holds a person.
+    pub(super) fn end(&mut self) {
+        if let Some(running) = self.running.take() {
+            running.stop.store(true, Ordering::SeqCst);
+            // A command that a card does not answer ends by itself; nobody waits for it here.
+            drop(running.thread);
+        }
+    }
+}
+
+impl Desk {
+    /// Begins to read the chip of the card on the screen, beside everything else.
+    pub(super) fn read_chip(&mut self) {
+        let (Some(_), Some(shown)) = (&self.session, &self.shown) else { return };
+        self.chips.end();
+        let document = shown.printed.as_ref().unwrap_or(&shown.document).clone();
+        self.chips.number += 1;
+        let number = self.chips.number;
+        let stop = Arc::new(AtomicBool::new(false));
+        let mut job = Job {
+            readers: Arc::clone(&self.chips.readers),
+            password: Password::of_document(&document),
+            document,
+            lengths: self.chips.lengths.clone(),
+            stop: Arc::clone(&stop),
+            emit: Arc::clone(&self.emit),
+            progress: ChipProgress { stage: ChipStage::Waiting, percent: 0, is_simulated: false },
+        };
+        let requests = self.requests.clone();
+        let thread = std::thread::spawn(move || {
+            let reading = job.run();
+            let is_simulated = job.progress.is_simulated;
+            let end = Box::new(ChipEnd { reading, is_simulated, lengths: job.lengths });
+            // Nobody receives it when the program ends.
+            requests.send(Request::ChipEnded { number, end }).unwrap_or_default();
+        });
+        self.chips.running = Some(Running { number, stop, thread });
+    }
+
+    /// Judges what was read and shows it, or says why there is nothing to judge.
+    pub(super) fn end_chip(&mut self, number: u64, end: ChipEnd) -> Result<(), DeviceError> {
+        let Some(running) = self.chips.running.take_if(|running| running.number == number) else {
+            return Ok(());
+        };
+        running.thread.join().unwrap_or_default();
+        self.chips.lengths = end.lengths;
+        let (Some(session), Some(shown)) = (&mut self.session, &self.shown) else { return Ok(()) };
+        let since = Instant::now();
+        let judged = end.reading.and_then(|reading| {
+            let files = Files::of(&reading).ok_or(ChipFailure::NotADocument)?;
+            let printed = shown.printed.as_ref().unwrap_or(&shown.document);
+            Ok((session.judge_chip(&files, Some(printed)), printed.clone()))
+        });
+        let (judged, printed) = match judged {
+            Ok(judged) => judged,
+            Err(failure) => {
+                (self.emit)(Event::Chip(ChipNews::Failed(failure)));
+                return Ok(());
+            }
+        };
+        let (contents, answer) = match judged {
+            Ok(judged) => judged,
+            Err(DeviceError::NoDocument(_)) => {
+                (self.emit)(Event::Chip(ChipNews::Failed(ChipFailure::NotADocument)));
+                return Ok(());
+            }
+            Err(error) => return Err(error),
+        };
+        let (now, took, reason) = (session.time()?.upper, since.elapsed(), shown.reason);
+        let chip = ChipShown {
+            proof: contents.proof,
+            differing: contents.differing,
+            portrait: contents.portrait.ok(),
+            is_simulated: end.is_simulated,
+        };
+        let document = contents.document;
+        (self.emit)(Event::Answered(Box::new(Checked {
+            document: document.clone(),
+            answer: answer.clone(),
+            now,
+            took,
+            chip: Some(Box::new(chip)),
+        })));
+        self.shown = Some(Shown {
+            document,
+            printed: Some(printed),
+            answer,
+            reason,
+            sequence: None,
+            concluded: None,
+        });
+        self.record_check();
+        Ok(())
+    }
+}
+
+/// One reading, on a thread of its own.
+struct Job {
+    readers: Arc<dyn CardReaders>,
+    password: Password,
+    document: Document,
+    lengths: LengthMemory,
+    stop: Arc<AtomicBool>,
+    emit: Emit,
+    progress: ChipProgress,
+}
+
+impl Job {
+    fn run(&mut self) -> Result<Box<Reading>, ChipFailure> {
+        if self.password.is_empty() {
+            return Err(ChipFailure::NoKey);
+        }
+        let mut card = self.wait_for_card()?;
+        self.progress.is_simulated = card.is_simulated();
+        let mut reading = Box::new(Reading::new(self.password.clone(), Wanted::ALL));
+        loop {
+            let outcome = {
+                let (progress, stop, emit) = (&mut self.progress, &self.stop, &self.emit);
+                let mut expected = Expected::default();
+                let mut told = None;
+                read::go_on(&mut *card, &mut reading, &mut self.lengths, &mut |step| {
+                    expected.advance(progress, step);
+                    if told != Some(*progress) {
+                        told = Some(*progress);
+                        emit(Event::Chip(ChipNews::Progress(*progress)));
+                    }
+                    if stop.load(Ordering::SeqCst) {
+                        ControlFlow::Break(())
+                    } else {
+                        ControlFlow::Continue(())
+                    }
+                })
+            };
+            match outcome {
+                Ok(()) => break,
+                Err(error) if error.is_lost() && reading.may_go_on() => {
+                    (self.emit)(Event::Chip(ChipNews::CardLost(self.progress)));
+                    self.wait_until_back(&mut *card)?;
+                }
+                Err(error) => return Err(failure_of(&error)),
+            }
+        }
+        self.progress = ChipProgress { stage: ChipStage::Judging, percent: 100, ..self.progress };
+        (self.emit)(Event::Chip(ChipNews::Progress(self.progress)));
+        Ok(reading)
+    }
+
+    fn wait_for_card(&self) -> Result<Box<dyn Card>, ChipFailure> {
+        (self.emit)(Event::Chip(ChipNews::Progress(self.progress)));
+        let begun = Instant::now();
+        while begun.elapsed() < WAIT_FOR_CARD {
+            match self.readers.wait(&self.document, LOOK_EVERY) {
+                Ok(card) => return Ok(card),
+                Err(CardError::NoReader) => return Err(ChipFailure::NoReader),
+                // Held badly, or by another program: the next try may find it.
+                Err(_) => std::thread::sleep(LOOK_EVERY / 5),
+            }
+            self.look_whether_to_stop()?;
+        }
+        Err(ChipFailure::NoCard)
+    }
+
+    fn wait_until_back(&self, card: &mut dyn Card) -> Result<(), ChipFailure> {
+        let begun = Instant::now();
+        while begun.elapsed() < WAIT_FOR_CARD {
+            self.look_whether_to_stop()?;
+            match card.reconnect(LOOK_EVERY) {
+                Ok(()) => return Ok(()),
+                Err(CardError::NoReader) => return Err(ChipFailure::NoReader),
+                Err(_) => std::thread::sleep(LOOK_EVERY / 5),
+            }
+        }
+        Err(ChipFailure::NoCard)
+    }
+
+    fn look_whether_to_stop(&self) -> Result<(), ChipFailure> {
+        if self.stop.load(Ordering::SeqCst) { Err(ChipFailure::Stopped) } else { Ok(()) }
+    }
+}
+
+/// How much there is to read, learnt while it is read.
+#[derive(Default)]
+struct Expected {
+    /// Bytes of each file so far, and of each in all.
+    files: BTreeMap<FileId, (usize, usize)>,
+}
+
+impl Expected {
+    /// All files of a usual card, in bytes: what the bar goes by before their lengths are known. The
+    /// picture is most of it.
+    const USUAL: usize = 18_000;
+
+    fn advance(&mut self, progress: &mut ChipProgress, step: Step) {
+        progress.stage = match step {
+            Step::Finding | Step::Opening | Step::Resuming => ChipStage::Opening,
+            Step::Proving => ChipStage::Copy,
+            Step::Reading { file, done, total } => {
+                self.files.insert(file, (done, total.unwrap_or(done)));
+                match file {
+                    FileId::Dg(2) => ChipStage::Picture,
+                    FileId::Dg(14 | 15) => ChipStage::Copy,
+                    _ => ChipStage::Data,
+                }
+            }
+        };
+        let (done, known) = self.files.values().fold((0, 0), |(done, known), (read, total)| {
+            (done + read, known + total)
+        });
+        let expected = match self.files.contains_key(&FileId::Dg(2)) {
+            true => known,
+            false => known.max(Self::USUAL),
+        };
+        let percent = done * 100 / expected.max(1);
+        // A bar that goes back says that something was lost.
+        progress.percent = progress.percent.max(u8::try_from(percent).unwrap_or(100).min(100));
+    }
+}
+
+/// What an error of a reading means to the officer.
+fn failure_of(error: &ReadError) -> ChipFailure {
+    match error {
+        ReadError::NoPassword => ChipFailure::NoKey,
+        ReadError::Access(_) => ChipFailure::WrongKey,
+        ReadError::NoDocument(_) | ReadError::FileMissing { .. } => ChipFailure::NotADocument,
+        ReadError::CardLost | ReadError::TooManySessions => ChipFailure::LostTooOften,
+        ReadError::TimedOut => ChipFailure::Silent,
+        ReadError::NoReader | ReadError::ReaderRefuses => ChipFailure::NoReader,
+        ReadError::AnotherCard => ChipFailure::AnotherCard,
+        ReadError::Stopped => ChipFailure::Stopped,
+        ReadError::SecureMessaging(_)
+        | ReadError::FileTooLong { .. }
+        | ReadError::ReadingTooLong
+        | ReadError::FileEndsEarly { .. }
+        | ReadError::FileMalformed { .. }
+        | ReadError::SecurityObject(_)
+        | ReadError::TooManyCommands
+        | ReadError::Command(_)
+        | ReadError::NoRandomness(_) => ChipFailure::Broken,
+    }
 }
