@@ -29,6 +29,11 @@ pub mod proof;
 pub mod public_key;
 pub mod rsa;
 pub mod sod;
+pub mod apdu;
+pub mod card;
+pub mod secret;
+pub mod secure_messaging;
+pub mod symmetric;
 pub mod tlv;
 pub mod trust;
 
