@@ -118,6 +118,12 @@ impl Key {
         self.cipher
     }
 
+    /// Returns the key's bytes, for the worked examples of the norm.
+    #[cfg(test)]
+    pub(super) fn as_bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
     /// Encrypts in CBC mode; `iv` and `plain` have to be whole blocks, `iv` one.
     pub fn encrypt(&self, iv: &[u8], plain: &[u8]) -> Result<SecretBytes, Malformed> {
         match self.cipher {
