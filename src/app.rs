@@ -12,6 +12,7 @@ use slint::ComponentHandle as _;
 use crate::camera::FrameSource;
 use crate::camera::pictures::PictureSource;
 use crate::carried::{self, Stick};
+use crate::chip::CardReaders;
 use crate::clock::SystemClock;
 use crate::device::{Device, DeviceError};
 use crate::keys::UnlockError;
@@ -29,6 +30,8 @@ pub struct Options {
     pub pictures: Vec<PathBuf>,
     /// Folders that stand in for sticks; empty means the sticks.
     pub sticks: Vec<PathBuf>,
+    /// Folder of simulated chips; `None` means the card readers of this machine.
+    pub chips: Option<PathBuf>,
     /// Width and height of the window at the start.
     pub size: (f32, f32),
 }
@@ -77,6 +80,7 @@ pub fn run(options: Options) -> Result<(), AppError> {
         device,
         open_source(options.pictures),
         find_sticks(options.sticks),
+        card_readers(options.chips),
         emit_to_screen(Arc::clone(&night)),
     );
     let view = View::new(window, worker, clock);
@@ -165,6 +169,23 @@ fn find_sticks(folders: Vec<PathBuf>) -> FindSticks {
     })
 }
 
+/// Returns what chips are read by: the readers of this machine, or simulated cards that stand in for
+/// them.
+fn card_readers(chips: Option<PathBuf>) -> Arc<dyn CardReaders> {
+    #[cfg(feature = "cli")]
+    if let Some(chips) = chips {
+        return Arc::new(crate::platform::simulated::SimulatedCards::new(chips));
+    }
+    #[cfg(not(feature = "cli"))]
+    if chips.is_some() {
+        tracing::warn!("this program was built without simulated cards");
+    }
+    #[cfg(feature = "pcsc")]
+    return Arc::new(crate::platform::pcsc::AnyReader);
+    #[cfg(not(feature = "pcsc"))]
+    Arc::new(crate::chip::NoReaders)
+}
+
 /// Returns what brings the worker's events to the screen's thread.
 ///
 /// Of the frames at most one is on its way: the screen shows the newest, and the rest are dropped.
@@ -209,11 +230,13 @@ pub enum Asked {
 
 /// How the program is used.
 pub const USAGE: &str = "\
-fieldcheck --data DIR [--pictures FILE_OR_DIR]... [--stick DIR]... [--size WIDTHxHEIGHT]
+fieldcheck --data DIR [--pictures FILE_OR_DIR]... [--stick DIR]...
+           [--chips DIR] [--size WIDTHxHEIGHT]
 
   --data DIR               folder of an enrolled device (`fieldcheckctl demo` makes one)
   --pictures FILE_OR_DIR   pictures that stand in for the camera, one after the other
   --stick DIR              a folder that stands in for a stick with lists
+  --chips DIR              simulated chips that stand in for a card reader
   --size WIDTHxHEIGHT      size of the window at the start; 480x800 where it is left out
   --help, --version        print this text, or the version";
 
@@ -223,7 +246,7 @@ fieldcheck --data DIR [--pictures FILE_OR_DIR]... [--stick DIR]... [--size WIDTH
 pub fn read_arguments(
     arguments: impl IntoIterator<Item = std::ffi::OsString>,
 ) -> Result<Asked, String> {
-    let (mut data, mut pictures, mut sticks) = (None, Vec::new(), Vec::new());
+    let (mut data, mut pictures, mut sticks, mut chips) = (None, Vec::new(), Vec::new(), None);
     let mut size = (480.0, 800.0);
     let mut arguments = arguments.into_iter();
     while let Some(argument) = arguments.next() {
@@ -234,6 +257,7 @@ pub fn read_arguments(
             Some("--data") => data = Some(PathBuf::from(value()?)),
             Some("--pictures") => pictures.push(PathBuf::from(value()?)),
             Some("--stick") => sticks.push(PathBuf::from(value()?)),
+            Some("--chips") => chips = Some(PathBuf::from(value()?)),
             Some("--size") => {
                 let value = value()?;
                 size = value
@@ -245,7 +269,7 @@ pub fn read_arguments(
         }
     }
     match data {
-        Some(data) => Ok(Asked::Run(Options { data, pictures, sticks, size })),
+        Some(data) => Ok(Asked::Run(Options { data, pictures, sticks, chips, size })),
         None => Err("--data is missing".to_owned()),
     }
 }
@@ -270,9 +294,10 @@ mod tests {
             data: "d".into(),
             pictures: vec!["a".into(), "b".into()],
             sticks: vec!["s".into()],
+            chips: Some("c".into()),
             size: (800.0, 480.0),
         };
-        let arguments = "--data d --pictures a --pictures b --stick s --size 800x480";
+        let arguments = "--data d --pictures a --pictures b --stick s --chips c --size 800x480";
         let arguments: Vec<&str> = arguments.split(' ').collect();
         assert_eq!(read(&arguments), Ok(Asked::Run(options)));
         for (arguments, refusal) in [

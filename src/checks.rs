@@ -143,6 +143,8 @@ impl DocumentProof {
 /// What speaks against a chip, or against the card around it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum ChipDoubt {
+    /// Its data are not those that a state signed.
+    Data,
     /// It does not hold the secret that a genuine one has: it is a copy.
     Copy,
     /// It states this detail otherwise than the card around it, or otherwise in another place.

@@ -7,39 +7,46 @@
 //! Bytes of a chip are hostile until a signature says otherwise, and those of a person always: they
 //! live in memory that is wiped, and no type here shows them.
 
+pub mod access;
+pub mod active_authentication;
+pub mod agreement;
 pub mod algorithm;
+pub mod apdu;
+pub mod bac;
 pub mod ber;
 pub mod card;
 pub mod certificate;
+pub mod channel;
+pub mod chip_authentication;
 pub mod cms;
+pub mod contents;
 pub mod country;
 pub mod crl;
 pub mod curves;
 pub mod dg1;
 pub mod dg13;
 pub mod dg2;
+pub mod files;
 pub mod hash;
 #[cfg(any(test, feature = "cli"))]
 pub mod issue;
+pub mod length;
 #[cfg(test)]
 pub(crate) mod openssl;
+pub mod pace;
 pub mod passive;
+pub mod password;
 pub mod portrait;
 pub mod proof;
 pub mod public_key;
+pub mod read;
 pub mod rsa;
-pub mod sod;
-pub mod access;
-pub mod agreement;
-pub mod apdu;
-pub mod bac;
-pub mod card;
-pub mod channel;
-pub mod pace;
-pub mod password;
 pub mod secret;
 pub mod secure_messaging;
 pub mod security_infos;
+#[cfg(any(test, feature = "cli"))]
+pub mod simulated;
+pub mod sod;
 pub mod symmetric;
 pub mod tlv;
 pub mod trust;

@@ -656,8 +656,10 @@ impl Session {
         let contents = contents::judge(files, printed, &anchors, today)?;
         let mut doubts: Vec<ChipDoubt> =
             contents.differing.iter().copied().map(ChipDoubt::Differs).collect();
-        if contents.proof == Proof::Refuted(Refutation::Copy) {
-            doubts.insert(0, ChipDoubt::Copy);
+        match contents.proof {
+            Proof::Refuted(Refutation::Copy) => doubts.insert(0, ChipDoubt::Copy),
+            Proof::Refuted(_) => doubts.insert(0, ChipDoubt::Data),
+            Proof::Consistent(_) | Proof::CopyNotExcluded(_) | Proof::Genuine(..) => {}
         }
         let proof = match contents.proof {
             _ if !contents.differing.is_empty() => DocumentProof::Refuted,

@@ -7,6 +7,8 @@
 //! No rule is decided here: an implementation answers what it is asked.
 
 pub mod desktop;
+#[cfg(feature = "pcsc")]
+pub mod pcsc;
 pub mod process;
 pub mod simulated;
 

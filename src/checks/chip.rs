@@ -18,6 +18,7 @@ pub(super) fn check(facts: &Facts<'_>) -> Vec<Finding> {
 
 fn kind_of(doubt: ChipDoubt) -> FindingKind {
     match doubt {
+        ChipDoubt::Data => FindingKind::ChipRefuted,
         ChipDoubt::Copy => FindingKind::ChipCopy,
         ChipDoubt::Differs(Detail::Number) => FindingKind::ChipNumberDiffers,
         ChipDoubt::Differs(Detail::Name) => FindingKind::ChipNameDiffers,
@@ -55,13 +56,14 @@ mod tests {
     fn each_doubt_is_a_finding_of_its_own() {
         let document = a_citizen_by_chip();
         let doubts = Detail::ALL.map(ChipDoubt::Differs);
-        let doubts = [&[ChipDoubt::Copy][..], &doubts].concat();
+        let doubts = [&[ChipDoubt::Data, ChipDoubt::Copy][..], &doubts].concat();
         // Whatever the proof says: a doubt is never lost with it.
         for proof in [DocumentProof::Refuted, DocumentProof::Genuine] {
             let facts = Facts { proof, doubts: &doubts, ..facts(&document) };
             assert_eq!(
                 codes(&facts),
                 [
+                    "chip-refuted",
                     "chip-copy",
                     "chip-number-differs",
                     "chip-name-differs",

@@ -213,6 +213,11 @@ impl Curve {
 }
 
 impl PrivateKey {
+    /// Returns the curve of the key.
+    pub fn curve(&self) -> Curve {
+        self.curve
+    }
+
     /// Returns the key times a point: our public key where it is a generator, the shared secret
     /// where it is the other side's public key.
     pub fn times(&self, point: &Point) -> Result<Point, AgreementError> {
@@ -286,7 +291,7 @@ impl PrimeGroup {
         generator: &[u8],
         order: Option<&[u8]>,
     ) -> Result<Self, AgreementError> {
-        let prime = trimmed(prime);
+        let prime = super::curves::number(prime);
         if prime.len() > 4_096 / 8 {
             return Err(Malformed("a prime of a length that is not accepted").into());
         }
@@ -315,6 +320,12 @@ impl PrimeGroup {
             group.order = Some(order);
         }
         Ok(group)
+    }
+
+    /// Returns prime, generator and order as they are written; an order that is not stated is empty.
+    pub fn numbers(&self) -> [Vec<u8>; 3] {
+        let order = self.order.as_ref().map_or_else(Vec::new, written_number);
+        [written_number(self.prime.modulus().as_ref()), written_number(&self.generator), order]
     }
 
     /// Returns a new private key.
@@ -363,7 +374,8 @@ impl PrimeGroup {
 
     /// Reads a number from 2 to the prime less 2: the others are no public keys.
     fn number(&self, bytes: &[u8]) -> Result<BoxedUint, AgreementError> {
-        let number = BoxedUint::from_be_slice(trimmed(bytes), self.prime.bits_precision());
+        let number =
+            BoxedUint::from_be_slice(super::curves::number(bytes), self.prime.bits_precision());
         let number = number.map_err(|_| AgreementError::NotInGroup)?;
         let modulus = self.prime.modulus().as_ref();
         let last = modulus.wrapping_sub(&BoxedUint::one_with_precision(modulus.bits_precision()));
@@ -372,9 +384,36 @@ impl PrimeGroup {
     }
 }
 
-/// Returns a number without the zeros before it.
-fn trimmed(bytes: &[u8]) -> &[u8] {
-    &bytes[bytes.iter().take_while(|byte| **byte == 0).count()..]
+fn written_number(number: &BoxedUint) -> Vec<u8> {
+    number.to_be_bytes().into_vec()
+}
+
+/// What the tests of other modules agree over.
+#[cfg(test)]
+pub(in crate::chip) mod vectors {
+    use super::super::secret::vectors::hex;
+    use super::*;
+
+    /// Prime, generator and order of RFC 5114, 2.1: 1,024 bits with an order of 160.
+    pub fn numbers() -> [Vec<u8>; 3] {
+        [
+            hex("B10B8F96A080E01DDE92DE5EAE5D54EC52C99FBCFB06A3C69A6A9DCA52D23B61
+                 6073E28675A23D189838EF1E2EE652C013ECB4AEA906112324975C3CD49B83BF
+                 ACCBDD7D90C4BD7098488E9C219A73724EFFD6FAE5644738FAA31A4FF55BCCC0
+                 A151AF5F0DC8B4BD45BF37DF365C1A65E68CFDA76D4DA708DF1FB2BC2E4A4371"),
+            hex("A4D1CBD5C3FD34126765A442EFB99905F8104DD258AC507FD6406CFF14266D31
+                 266FEA1E5C41564B777E690F5504F213160217B4B01B886A5E91547F9E2749F4
+                 D7FBD7D3B9A92EE1909D0D2263F80A76A6A24C087A091F531DBF0A0169B6A28A
+                 D662A4D18E73AFA32D779D5918D08BC8858F4DCEF97C2A24855E6EEB22B3B2E5"),
+            hex("F518AA8781A8DF278ABA4E7D64B7CB9D49462353"),
+        ]
+    }
+
+    /// The group of these numbers.
+    pub fn group() -> PrimeGroup {
+        let [prime, generator, order] = numbers();
+        PrimeGroup::new(&prime, &generator, Some(&order)).expect("a group")
+    }
 }
 
 #[cfg(test)]
@@ -474,24 +513,9 @@ mod tests {
         assert_eq!(refused, AgreementError::NoRandomness(NoRandomness));
     }
 
-    /// The first group of RFC 5114, 2.1: 1,024 bits with an order of 160.
-    fn group() -> [Vec<u8>; 3] {
-        [
-            hex("B10B8F96A080E01DDE92DE5EAE5D54EC52C99FBCFB06A3C69A6A9DCA52D23B61
-                 6073E28675A23D189838EF1E2EE652C013ECB4AEA906112324975C3CD49B83BF
-                 ACCBDD7D90C4BD7098488E9C219A73724EFFD6FAE5644738FAA31A4FF55BCCC0
-                 A151AF5F0DC8B4BD45BF37DF365C1A65E68CFDA76D4DA708DF1FB2BC2E4A4371"),
-            hex("A4D1CBD5C3FD34126765A442EFB99905F8104DD258AC507FD6406CFF14266D31
-                 266FEA1E5C41564B777E690F5504F213160217B4B01B886A5E91547F9E2749F4
-                 D7FBD7D3B9A92EE1909D0D2263F80A76A6A24C087A091F531DBF0A0169B6A28A
-                 D662A4D18E73AFA32D779D5918D08BC8858F4DCEF97C2A24855E6EEB22B3B2E5"),
-            hex("F518AA8781A8DF278ABA4E7D64B7CB9D49462353"),
-        ]
-    }
-
     #[test]
     fn both_sides_agree_over_a_prime() {
-        let [prime, generator, order] = group();
+        let [prime, generator, order] = vectors::numbers();
         for order in [None, Some(&order[..])] {
             let group = PrimeGroup::new(&prime, &generator, order).expect("a group");
             let ours = group.private_key(&mut SystemRandomness).expect("a key");
@@ -505,7 +529,7 @@ mod tests {
     #[test]
     fn agreement_over_a_prime_is_that_of_its_norm() {
         // RFC 5114, appendix A.1.
-        let [prime, generator, order] = group();
+        let [prime, generator, order] = vectors::numbers();
         let group = PrimeGroup::new(&prime, &generator, Some(&order)).expect("a group");
         let ours = Exponent(hex("B9A3B3AE8FEFC1A2930496507086F8455D48943E").into());
         let public = group.public_key(&ours);
@@ -517,7 +541,7 @@ mod tests {
 
     #[test]
     fn keys_and_groups_that_give_something_away_are_refused() {
-        let [prime, generator, order] = group();
+        let [prime, generator, order] = vectors::numbers();
         let group = PrimeGroup::new(&prime, &generator, Some(&order)).expect("a group");
         let ours = group.private_key(&mut SystemRandomness).expect("a key");
         let mut last = prime.clone();

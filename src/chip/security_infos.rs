@@ -4,6 +4,8 @@
 //! access, by anyone, and nothing proves it; the second is signed, and has to repeat it: otherwise
 //! somebody between card and reader could have taken the stronger lock from the list.
 
+use std::fmt;
+
 use super::Malformed;
 use super::access::AccessError;
 use super::agreement::Curve;
@@ -123,7 +125,9 @@ impl ChipAuthenticationInfo {
 }
 
 /// One public key of the chip for chip authentication (ICAO 9303-11, 9.2.6).
-#[derive(Clone, PartialEq, Eq, Debug)]
+///
+/// No two chips have the same, so that it does not show itself.
+#[derive(Clone, PartialEq, Eq)]
 pub struct ChipAuthenticationKey {
     /// Over what.
     pub kind: KeyKind,
@@ -131,6 +135,12 @@ pub struct ChipAuthenticationKey {
     pub public_key: Vec<u8>,
     /// Which key, where there are several.
     pub key_id: Option<Vec<u8>>,
+}
+
+impl fmt::Debug for ChipAuthenticationKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ChipAuthenticationKey({:?}, {} bytes)", self.kind, self.public_key.len())
+    }
 }
 
 impl ChipAuthenticationKey {
@@ -148,7 +158,7 @@ impl ChipAuthenticationKey {
 }
 
 /// What a chip says it can do.
-#[derive(Clone, PartialEq, Eq, Default, Debug)]
+#[derive(Clone, PartialEq, Eq, Default)]
 pub struct SecurityInfos {
     /// Ways of PACE.
     pub pace: Vec<PaceInfo>,
@@ -161,6 +171,12 @@ pub struct SecurityInfos {
     pub active_algorithm: Option<Vec<u8>>,
     /// Every info as it stands, those that we do not know among them.
     all: Vec<Vec<u8>>,
+}
+
+impl fmt::Debug for SecurityInfos {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "SecurityInfos({}, PACE {:?})", self.all.len(), self.pace)
+    }
 }
 
 impl SecurityInfos {

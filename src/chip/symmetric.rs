@@ -22,8 +22,8 @@ use super::secret::SecretBytes;
 /// The bytes of every MAC (ICAO 9303-11, 9.8.6.3 and 9.8.7.3).
 pub const MAC_BYTES: usize = 8;
 
-/// A block cipher, with the MAC that the norm pairs it with.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+/// A block cipher, with the MAC that the norm pairs it with; the weaker is less.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum Cipher {
     /// 3DES with two keys, and the Retail MAC (ISO 9797-1, algorithm 3).
     TripleDes,

@@ -202,11 +202,11 @@ fn the_reader(named: Option<&str>, patience: Duration) -> anyhow::Result<String>
         }
         let left = patience.saturating_sub(begun.elapsed());
         if left.is_zero() {
-            return match (meant.next(), named) {
+            match (meant.next(), named) {
                 (Some(reader), _) => bail!("no card is in the reader {}", reader.name),
                 (None, Some(name)) => bail!("there is no card reader {name}"),
                 (None, None) => bail!("there is no card reader"),
-            };
+            }
         }
         there = readers.wait(left)?;
     }
@@ -311,7 +311,7 @@ fn verify(
     let security_object = find(FileId::Sod)
         .with_context(|| format!("{}: there is no EF.SOD", options.folder.display()))?;
     let groups = saved.iter().filter_map(|(file, bytes)| match file {
-        FileId::Dg(number) => Some((*number, &**bytes)),
+        FileId::Dg(number) => Some((*number, bytes.as_slice())),
         _ => None,
     });
     let files = Files {
@@ -342,7 +342,7 @@ fn simulate(options: &SimulateOptions, out: &mut dyn Write) -> anyhow::Result<Ex
 }
 
 fn today(clock: &dyn Clock) -> Date {
-    Date::from_days(clock.now().vietnam_day())
+    Date::from_days(clock.real_time().vietnam_day())
 }
 
 /// What a chip proved, in words for scripts. Nothing of the holder.

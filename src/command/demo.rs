@@ -9,9 +9,11 @@
 
 use std::fs;
 use std::io::Write;
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, anyhow};
 use clap::Args;
@@ -28,12 +30,21 @@ use super::input::{Input, RefusedOptions};
 use super::keys::Keys;
 use super::snapshot::{self, Order, Source};
 use super::{install, progress, unlock};
+use crate::checks::{Finding, Origin};
+use crate::chip::CardReaders as _;
+use crate::chip::contents::Files;
+use crate::chip::length::LengthMemory;
+use crate::chip::password::Password;
+use crate::chip::read::{self, Reading, Wanted};
+use crate::chip::simulated::folder;
 use crate::clock::{Clock, DeviceTime, FixedClock, VIETNAM_OFFSET_SECONDS};
 use crate::device::{self, Device, Session};
-use crate::document::Date;
+use crate::document::{Date, qr};
+use crate::invented::chips::{self, ExpectedProof, InventedChip};
 use crate::invented::{Card, Expected, World, draw};
 use crate::keys::{ArgonCost, DeviceKey as _, Pin};
 use crate::platform::desktop::SoftwareDeviceKey;
+use crate::platform::simulated::SimulatedCards;
 use crate::snapshot::build::{self, Terms};
 use crate::snapshot::source::{AnchorFile, Lapsed, Regions};
 use crate::snapshot::units::{self, KnownDevice};
@@ -88,8 +99,11 @@ pub(super) fn run(
     fs::create_dir(&place.folder).with_context(|| place.folder.display().to_string())?;
     let made = place.make(options, &clock, out)?;
     let tally = check_all(&place, made, &options.folder, &clock, out)?;
+    writeln!(out, "{} chips, {} as expected", tally.chips, tally.chips_as_expected)?;
     writeln!(out, "{} cards, {} as expected", tally.cards, tally.as_expected)?;
-    Ok(if tally.cards == tally.as_expected { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    let is_right =
+        tally.cards == tally.as_expected && tally.chips == tally.chips_as_expected;
+    Ok(if is_right { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 /// Returns noon of a day in Vietnam.
@@ -98,10 +112,13 @@ fn noon_of(day: Date) -> DeviceTime {
     DeviceTime(midnight + 12 * 3_600)
 }
 
-/// Returns the files of certificates and revocation lists of the invented state: none, as long as it
-/// makes no chips.
-fn anchors() -> Vec<AnchorFile> {
-    Vec::new()
+/// Returns the files of certificates and revocation lists of the invented state.
+fn anchors(today: Date) -> Vec<AnchorFile> {
+    let file = |name: &str, bytes| AnchorFile { name: name.to_owned(), bytes };
+    vec![
+        file("simulated-state.cer", chips::anchor()),
+        file("simulated-state.crl", chips::revocations(today)),
+    ]
 }
 
 /// Returns what a world has lists of, in the order in which they are built and installed.
@@ -118,6 +135,7 @@ struct Place {
 /// A world that was made, with its device unlocked.
 struct Made {
     world: World,
+    chips: Vec<InventedChip>,
     pin: DrawnPin,
     device: Device,
     session: Session,
@@ -142,6 +160,9 @@ impl Place {
     }
     fn cards(&self) -> PathBuf {
         self.folder.join("cards")
+    }
+    fn chips(&self) -> PathBuf {
+        self.folder.join("chips")
     }
     fn later_cards(&self) -> PathBuf {
         self.folder.join("cards-later")
@@ -174,7 +195,7 @@ impl Place {
 
         spinner.set_message("inventing people");
         let today = Date::from_days(now.vietnam_day());
-        let world = World::new(options.seed, options.people, today).with_anchors(anchors());
+        let world = World::new(options.seed, options.people, today).with_anchors(anchors(today));
 
         spinner.set_message("drawing keys");
         let mut register_seed = build::draw_seed()?;
@@ -232,13 +253,17 @@ impl Place {
 
         self.write_cards(&self.cards(), &world.cards(), &spinner)?;
         self.write_cards(&self.later_cards(), &world.cards_when_list_is_old(), &spinner)?;
+        spinner.set_message("making chips");
+        let chips = chips::chips(&world.cards());
+        self.write_chips(&chips)?;
         spinner.finish_and_clear();
         writeln!(out, "cards      {}", self.cards().display())?;
+        writeln!(out, "chips      {} (simulated)", self.chips().display())?;
         let path = self.folder.join("pin.txt");
         let line = Zeroizing::new(format!("{}\n", pin.digits.as_str()));
         files::write_new(&path, line.as_bytes(), Readers::Owner)?;
         writeln!(out, "PIN: {} (invented data only)", pin.digits.as_str())?;
-        Ok(Made { world, pin, device, session })
+        Ok(Made { world, chips, pin, device, session })
     }
 
     fn write_sources(&self, world: &World) -> anyhow::Result<()> {
@@ -323,6 +348,21 @@ impl Place {
         Ok((device, session))
     }
 
+    /// Writes the simulated chips, each in a folder that is named by the number on its card.
+    fn write_chips(&self, chips: &[InventedChip]) -> anyhow::Result<()> {
+        make_folder(&self.chips())?;
+        let mut truth = String::from("file\tproof\tfindings\tstory\n");
+        for chip in chips {
+            let path = self.chips().join(chip.number.digits());
+            make_folder(&path)?;
+            folder::write(&path, &chip.contents, &chip.faults)?;
+            let ExpectedProof { proof, findings } = &chip.expected;
+            let findings = findings.join(",");
+            truth.push_str(&format!("{}\t{proof}\t{findings}\t{}\n", chip.card, chip.story));
+        }
+        files::write_new(&self.chips().join("truth.tsv"), truth.as_bytes(), Readers::All)
+    }
+
     /// Writes the pictures of cards, and beside them the answers that they must get.
     fn write_cards(
         &self,
@@ -346,11 +386,13 @@ impl Place {
     }
 }
 
-/// How many cards were checked, and how many gave the answer that the plan wrote down.
+/// How many cards and chips were checked, and how many gave the answer that the plan wrote down.
 #[derive(Default)]
 struct Tally {
     cards: usize,
     as_expected: usize,
+    chips: usize,
+    chips_as_expected: usize,
 }
 
 /// Checks every card of a world; the last ones on a copy of the device, some days later.
@@ -361,10 +403,11 @@ fn check_all(
     clock: &Arc<dyn Clock>,
     out: &mut dyn Write,
 ) -> anyhow::Result<Tally> {
-    let Made { world, pin, device, mut session } = made;
+    let Made { world, chips, pin, device, mut session } = made;
     let mut tally = Tally::default();
     let cards = world.cards();
     tally.check(&mut session, &place.cards(), &cards, "", out)?;
+    tally.check_chips(&mut session, place, &cards, &chips, out)?;
     let records = super::counted(session.verify_queue()?, "record");
     writeln!(out, "queue      {records}, the chain holds")?;
     session.log_lock()?;
@@ -409,6 +452,51 @@ impl Tally {
             } else {
                 let Expected { verdict, reasons } = &card.expected;
                 writeln!(out, "WRONG  {}: expected {verdict} {}", card.file, reasons.join(", "))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Tally {
+    /// Reads each chip as the window does, and judges it.
+    fn check_chips(
+        &mut self,
+        session: &mut Session,
+        place: &Place,
+        cards: &[Card],
+        chips: &[InventedChip],
+        out: &mut dyn Write,
+    ) -> anyhow::Result<()> {
+        let readers = SimulatedCards::new(place.chips());
+        for chip in chips {
+            let card = cards.iter().find(|card| card.file == chip.card);
+            let printed = qr::parse(&card.context("a chip has a card")?.payload)?;
+            let mut held = readers.wait(&printed, Duration::ZERO)?;
+            let mut reading = Reading::new(Password::of_document(&printed), Wanted::ALL);
+            let begun = Instant::now();
+            read::read_through(
+                &mut *held,
+                &mut reading,
+                &mut LengthMemory::default(),
+                Duration::ZERO,
+                &mut |_| ControlFlow::Continue(()),
+            )?;
+            let files = Files::of(&reading).context("a security object")?;
+            let (contents, answer) = session.judge_chip(&files, Some(&printed))?;
+            let proof = contents.proof.code();
+            let is_of_chip = |finding: &&Finding| finding.origin == Origin::Chip;
+            let of_chip = answer.findings.iter().filter(is_of_chip);
+            let findings: Vec<&str> = of_chip.map(|finding| finding.kind.code()).collect();
+            let (word, took) = (card::word(answer.verdict), card::milliseconds(begun.elapsed()));
+            let reasons = findings.join(", ");
+            writeln!(out, "{word:<11}  {}  chip {proof}  {reasons}  [{took:.0} ms]", chip.card)?;
+            self.chips += 1;
+            let ExpectedProof { proof: expected, findings: wanted } = &chip.expected;
+            if proof == *expected && findings == *wanted {
+                self.chips_as_expected += 1;
+            } else {
+                writeln!(out, "WRONG  {}: expected {expected} {}", chip.card, wanted.join(", "))?;
             }
         }
         Ok(())

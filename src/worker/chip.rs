@@ -137,7 +137,7 @@ const WAIT_FOR_CARD: Duration = Duration::from_secs(60);
 const LOOK_EVERY: Duration = Duration::from_millis(250);
 
 /// What the thread of a reading gives at its end.
-pub(crate) struct ChipEnd {
+pub struct ChipEnd {
     reading: Result<Box<Reading>, ChipFailure>,
     is_simulated: bool,
     lengths: LengthMemory,

@@ -5,6 +5,8 @@
 mod approval;
 mod attacks;
 mod ceremony;
+#[cfg(feature = "pcsc")]
+mod chip;
 mod cli;
 mod crash;
 mod encounters;

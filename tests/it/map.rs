@@ -151,6 +151,7 @@ const BELONGS: &[(&[&str], &[&str])] = &[
     (&["rusqlite"], &["store", "queue"]),
     (&["rxing", "rqrr", "nokhwa"], &["camera"]),
     (&["argon2"], &["keys"]),
+    (&["pcsc"], &["platform"]),
     (&["slint", "fieldcheck_ui"], &["platform", "worker", "view", "command", "app"]),
     (&["clap", "indicatif", "anyhow", "postgres"], &["command"]),
     (&["object_store", "reqwest", "rustls", "tokio"], &["repository"]),
