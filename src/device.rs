@@ -41,6 +41,8 @@ use crate::verdict::{self, Answer};
 #[cfg(test)]
 mod anchors;
 #[cfg(test)]
+mod chip;
+#[cfg(test)]
 mod attacks;
 pub mod loading;
 pub mod proof;

@@ -516,7 +516,7 @@ mod tests {
         (proof, register, list, time): (DocumentProof, RegisterAnswer, ListState, TrustedTime),
     ) -> Answer {
         let notices = candidates(notices.iter().cloned());
-        decide(&Facts { document, proof, notices, register, list, time })
+        decide(&Facts { document, proof, doubts: &[], notices, register, list, time })
     }
 
     proptest! {

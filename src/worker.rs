@@ -1013,6 +1013,7 @@ mod tests {
     use super::*;
     use crate::camera::pictures::PictureSource;
     use crate::checks::Verdict;
+    use crate::chip::NoReaders;
     use crate::device::testing::{Enrolled, pin, right_pin};
     use crate::matching::testing::wanted;
     use crate::snapshot::testing::notices_package;
@@ -1121,6 +1122,10 @@ mod tests {
     impl Running {
         /// A device on which the first picture's bearer is wanted.
         fn start(open_source: OpenSource) -> Running {
+            Running::start_with(open_source, Arc::new(NoReaders))
+        }
+
+        fn start_with(open_source: OpenSource, readers: Arc<dyn CardReaders>) -> Running {
             let enrolled = Enrolled::new();
             let (mut device, mut session) = enrolled.unlock();
             let number = crate::matching::testing::number(
@@ -1135,7 +1140,13 @@ mod tests {
 
             let (told, events) = mpsc::channel();
             let emit: Emit = Arc::new(move |event| told.send(event).unwrap_or_default());
-            let worker = Worker::start(enrolled.device(), open_source, Box::new(Vec::new), Arc::new(NoReaders), emit);
+            let worker = Worker::start(
+                enrolled.device(),
+                open_source,
+                Box::new(Vec::new),
+                readers,
+                emit,
+            );
             Running { worker, events, enrolled }
         }
 
@@ -1319,7 +1330,7 @@ mod tests {
                 camera: Arc::clone(&camera),
                 sticks: Arc::default(),
                 loading: Loading::default(),
-            chips: Chips::new(card_readers),
+            chips: Chips::new(Arc::new(NoReaders)),
                 requests: mpsc::channel().0,
                 emit: Arc::new(move |event| told.send(event).unwrap_or_default()),
             };
@@ -1495,7 +1506,7 @@ mod tests {
             camera: Arc::clone(&camera),
             sticks: Arc::default(),
             loading: Loading::default(),
-            chips: Chips::new(card_readers),
+            chips: Chips::new(Arc::new(NoReaders)),
             requests: mpsc::channel().0,
             emit: Arc::new(move |event| told.send(event).unwrap_or_default()),
         };

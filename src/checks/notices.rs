@@ -198,6 +198,7 @@ mod tests {
         let findings = check(&Facts {
             notices: NoticeAnswer::Candidates(vec![notice]),
             document: facts.document,
+            doubts: &[],
             proof: facts.proof,
             register: facts.register,
             list: facts.list,

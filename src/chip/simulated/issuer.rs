@@ -178,7 +178,7 @@ mod tests {
     use crate::chip::openssl::OpenSsl;
     use crate::chip::passive::{GroupState, NotVerified, Origin, Refuted, authenticate};
     use crate::chip::sod::Sod;
-    use crate::chip::trust::{Anchors, Revocation};
+    use crate::chip::trust::{Anchors, Revocation, Revoked};
 
     const TODAY: Date = day(2026, 11, 24);
     const ALL: [Algorithms; 3] = [Algorithms::Brainpool, Algorithms::Nist, Algorithms::Rsa];
@@ -229,13 +229,13 @@ mod tests {
         assert!(
             matches!(
                 passive.origin,
-                Origin::Anchored { revocation: Revocation::NotRevoked { .. }, .. }
+                Origin::Anchored { revocation: Revocation::NotListed { .. }, .. }
             ),
             "{passive:?}"
         );
         assert!(with(&[]).is_ok());
         let revoked = with(&[issuer.signer().serial()]);
-        assert_eq!(revoked.err(), Some(Refuted::Revoked { on: day(2026, 11, 1) }));
+        assert_eq!(revoked.err(), Some(Refuted::Revoked(Revoked { on: day(2026, 11, 1) })));
     }
 
     #[test]
