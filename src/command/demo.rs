@@ -634,6 +634,21 @@ mod tests {
     }
 
     #[test]
+    fn a_world_with_anchors_has_a_list_of_them_more() {
+        let world = World::new(1, 0, "2026-11-24".parse().unwrap());
+        assert_eq!(sources(&world), [Source::Notices, Source::Register]);
+        let der = b"\x30\x03\x0c\x01U".to_vec();
+        let file = AnchorFile { name: "uto.cer".to_owned(), bytes: der.clone() };
+        let world = world.with_anchors(vec![file]);
+        assert_eq!(sources(&world), [Source::Notices, Source::Register, Source::Anchors]);
+        let folder = tempfile::tempdir().unwrap();
+        let place = Place { folder: folder.path().to_owned() };
+        place.write_sources(&world).unwrap();
+        let read = Input::path(&place.source(Source::Anchors)).read_anchors().unwrap();
+        assert_eq!(read.anchors.iter().map(|anchor| &anchor.der).collect::<Vec<_>>(), [&der]);
+    }
+
+    #[test]
     fn an_answer_is_as_planned_only_with_its_verdict_and_all_its_reasons() {
         let planned = |verdict, reasons: &[&'static str]| {
             as_planned(&Expected { verdict, reasons: reasons.to_vec() })

@@ -1,5 +1,5 @@
-//! Where the rows of a snapshot come from: a CSV file, a database or a folder, and what is said of rows that were
-//! refused.
+//! Where the rows of a snapshot come from: a CSV file, a database or a folder, and what is said of rows
+//! that were refused.
 
 use std::fs::File;
 use std::io::{self, BufReader, BufWriter, Read, Write as _};
@@ -86,9 +86,13 @@ pub(super) fn read_anchors(folder: &Path) -> anyhow::Result<ReadAnchors> {
     source::read_anchors(files).with_context(named)
 }
 
+/// Most bytes of a folder of anchors: whoever names another folder by mistake is told, and its files
+/// are not all read. Chosen: four times what a package can hold.
+const MAX_ANCHOR_FOLDER_BYTES: usize = 256 << 20;
+
 /// Reads the files of a folder. A folder in it is none of them, and so is what would never end.
 fn anchor_files(folder: &Path) -> anyhow::Result<Vec<AnchorFile>> {
-    let mut anchors = Vec::new();
+    let (mut anchors, mut total) = (Vec::new(), 0);
     for entry in std::fs::read_dir(folder)? {
         let path = entry?.path();
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
@@ -99,6 +103,10 @@ fn anchor_files(folder: &Path) -> anyhow::Result<Vec<AnchorFile>> {
             anyhow::bail!("more than {MAX_ANCHOR_FILES} files");
         }
         let bytes = files::read(&path, MAX_ANCHOR_FILE_BYTES)?.to_vec();
+        total += bytes.len();
+        if total > MAX_ANCHOR_FOLDER_BYTES {
+            anyhow::bail!("the files are longer than {MAX_ANCHOR_FOLDER_BYTES} bytes");
+        }
         anchors.push(AnchorFile { name, bytes });
     }
     Ok(anchors)
@@ -144,6 +152,11 @@ pub(super) struct RefusedOptions {
 }
 
 impl RefusedOptions {
+    /// Whether anything is asked for about refused rows.
+    pub(super) fn is_asked_for(&self) -> bool {
+        self.allow_refused > 0 || self.report.is_some()
+    }
+
     /// Reads the notices; returns with them how many rows were refused.
     pub(super) fn read_notices(
         &self,

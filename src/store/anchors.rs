@@ -31,7 +31,8 @@ impl Anchors {
     ///
     /// [`StoreError::DamagedRow`] for a kind that there is not; what the database refuses.
     pub fn all(&self) -> Result<Vec<Anchor>, StoreError> {
-        self.rows(0, i64::MAX.cast_unsigned(), usize::MAX)
+        // The bounds of what SQLite holds, so that no row is passed over, whatever its place.
+        self.rows(i64::MIN.cast_unsigned(), i64::MAX.cast_unsigned(), usize::MAX)
     }
 
     /// Returns the anchors whose places are from `first` to `last`, ascending; at most `most`.

@@ -340,6 +340,7 @@ fn a_folder_of_anchors_is_taken_whole_or_not_at_all() {
     fs::write(folder.join("first.cer"), der_of("first")).unwrap();
     refuses(build(&["--regions", "all"]), "anchors are national and have no --regions");
     refuses(build(&["--base", "anchors-0"]), "anchors have no deltas, and take no --base");
+    refuses(build(&["--allow-refused", "1"]), "anchors are taken whole or not at all");
     fs::write(folder.join("readme.txt"), "what these are").unwrap();
     refuses(build(&[]), "readme.txt: neither a certificate (.cer, .crt, .der, .pem) nor");
     fs::rename(folder.join("readme.txt"), folder.join("readme.crl")).unwrap();

@@ -7,7 +7,7 @@ use sync_format::v1::package::sha256;
 
 use super::super::files::hex;
 
-/// One anchor as a line: `certificate 1,234 bytes 0123…`. It names no holder.
+/// One anchor as a line: `certificate  1234 bytes  0123…`. It names no holder.
 pub(super) struct Line<'a>(pub &'a Anchor);
 
 impl fmt::Display for Line<'_> {
@@ -17,7 +17,7 @@ impl fmt::Display for Line<'_> {
     }
 }
 
-/// Writes the anchors of a list, one a line, under their numbers.
+/// Returns the anchors of a list, one a line, under how many there are.
 pub(super) fn list(anchors: &[Anchor]) -> String {
     let mut text = String::new();
     let counts = counts(anchors).filter(|(_, count)| *count > 0);

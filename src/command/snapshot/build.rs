@@ -1,5 +1,5 @@
-//! `snapshot build`: from rows, or files, to a draft that others approve and sign, or for trials at once to a
-//! package.
+//! `snapshot build`: from rows, or files, to a draft that others approve and sign, or for trials at once
+//! to a package.
 
 use std::fs;
 use std::io::Write;
@@ -365,6 +365,9 @@ impl Order<'_> {
 
     /// Reads the anchors, and says which files repeat others.
     pub(in super::super) fn read_anchors(&self) -> anyhow::Result<Vec<Anchor>> {
+        if self.refused.is_asked_for() {
+            bail!("anchors are taken whole or not at all: no --allow-refused, no --report");
+        }
         let read = self.input.read_anchors()?;
         for (file, same) in &read.duplicates {
             eprintln!("{}: {file} repeats what is in {same}: taken once", self.input.name());
