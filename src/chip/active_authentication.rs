@@ -45,6 +45,9 @@ impl fmt::Debug for Answer {
 /// Why there is no answer.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Error)]
 pub enum AskError {
+    /// The signature is longer than the answers that this reader and this card carry.
+    #[error("the card's signature is longer than the answers that are carried")]
+    TooLong,
     /// The chip does not sign.
     #[error("the card refuses active authentication, status {0}")]
     Refused(Status),
@@ -149,6 +152,7 @@ mod tests {
 
     use super::super::channel::script::Script;
     use super::super::curves::{Curve, SigningKey};
+    use super::super::rsa::RsaPublicKey;
     use super::super::secret::SystemRandomness;
     use super::super::secret::vectors::{Printed, hex};
     use super::super::security_infos::encode_set;
@@ -202,6 +206,26 @@ mod tests {
         assert_eq!(refused, Err(NotProven::Unsupported(Unsupported::Signature)));
         let refused = verify(&hex("6F023000"), None, &answer);
         assert_eq!(refused, Err(Malformed("another element than expected").into()));
+    }
+
+    #[test]
+    fn signature_of_the_worked_example_is_verified() {
+        // ICAO 9303-11, appendix F, gives the block that is signed and no key: this one is ours.
+        let modulus = hex("B814F61EDF648384E1128C1D2B2A3BBAC8D2CF3F4A1F4E4487A8BF1DB64DA7C7
+             751AA87D858856B134AA0731330259B981A3B2914C9B182B52DD8E44CC380558
+             92CEDCFFEB1081178FA139B55DDF4A35F67DEBF03E7D76506036EBF5BEFD3FEB
+             0B0CBB1C21F1256A5C53FD2BCA1C94E259EBE3C0E1B986249A6B835399033C27");
+        let signature = hex("5A65C325D807DC96212E60DFBDFC2875B7B8E761F6F9C4CA3536DFB9945F8B90
+             E79E06FC61AD065CCAAA7E9EF99CA11E188FAA2AE9860499B0F3C0D04CFCABB6
+             85906F27C57A28DFB6B421B0A2C17DB007D4A957B59B4AA08E393F4EF98E05C6
+             10C512E0F9D7F19638967AF02307D671029D944C52F9DA96534CB757286D793A");
+        let key = PublicKey::Rsa(RsaPublicKey::new(&modulus, &[1, 0, 1]).expect("a key"));
+        assert_eq!(signature_bytes(&key), signature.len());
+        let challenge = hex("F173589974BF40C6").try_into().expect("eight bytes");
+        let answer = Answer { challenge, signature };
+        assert_eq!(verify(&group(&key), None, &answer), Ok(()));
+        let other = Answer { challenge: [0; 8], ..answer };
+        assert_eq!(verify(&group(&key), None, &other), Err(NotProven::WrongSignature));
     }
 
     #[test]

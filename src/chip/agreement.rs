@@ -378,7 +378,7 @@ impl PrimeGroup {
             BoxedUint::from_be_slice(super::curves::number(bytes), self.prime.bits_precision());
         let number = number.map_err(|_| AgreementError::NotInGroup)?;
         let modulus = self.prime.modulus().as_ref();
-        let last = modulus.wrapping_sub(&BoxedUint::one_with_precision(modulus.bits_precision()));
+        let last = modulus.wrapping_sub(BoxedUint::one_with_precision(modulus.bits_precision()));
         let is_between = number > BoxedUint::one() && number < last;
         if is_between { Ok(number) } else { Err(AgreementError::NotInGroup) }
     }

@@ -16,7 +16,7 @@ use super::curves;
 use super::files::FileId;
 use super::public_key::PublicKey;
 use super::secret::{NoRandomness, Randomness, SecretBytes};
-use super::secure_messaging::SecureMessaging;
+use super::secure_messaging::{Broken, SecureMessaging};
 use super::security_infos::{ChipAuthenticationInfo, KeyKind, SecurityInfos};
 use super::symmetric::{Cipher, SessionKeys};
 use super::tlv;
@@ -48,7 +48,10 @@ pub enum ChipAuthenticationError {
     /// The chip's key is of no use.
     #[error("no secret is agreed on: {0}")]
     Agreement(#[from] AgreementError),
-    /// A command had no answer, or none under the new session.
+    /// The chip agreed, and does not have the key that it agreed by: it is a copy.
+    #[error("the card does not answer under the keys that were agreed on: {0}")]
+    WrongKey(Broken),
+    /// A command before had no answer.
     #[error(transparent)]
     Channel(#[from] ChannelError),
     /// There is nothing to make a key from.
@@ -127,8 +130,11 @@ impl Offer {
         channel.open(SecureMessaging::new(SessionKeys::derive(self.info.cipher, &secret)));
         // Only an answer under the new session proves anything, whatever the answer is.
         let short = 0x80 | FileId::Dg(14).short_identifier();
-        channel.send(&Command::new(READ_BINARY, short, 0).expecting(PROBE_BYTES))?;
-        Ok(())
+        match channel.send(&Command::new(READ_BINARY, short, 0).expecting(PROBE_BYTES)) {
+            Ok(_) => Ok(()),
+            Err(ChannelError::Broken(broken)) => Err(ChipAuthenticationError::WrongKey(broken)),
+            Err(error) => Err(error.into()),
+        }
     }
 
     fn reference_key(&self, data: &mut Vec<u8>) {
@@ -298,7 +304,6 @@ mod tests {
 
     use super::super::apdu::Response;
     use super::super::secret::SystemRandomness;
-    use super::super::secure_messaging::Broken;
     use super::super::security_infos::{ChipAuthenticationKey, VIETNAMESE_CARD_ACCESS, encode_set};
     use super::super::{Card, CardError, CardIdentity};
     use super::*;
@@ -407,8 +412,8 @@ mod tests {
     fn copy_without_the_private_key_is_found_out() {
         for cipher in [Cipher::TripleDes, Cipher::Aes128] {
             let (result, _) = run(&offer(KeyKind::Ecdh, cipher, &curve_key()), curve_key(), false);
-            let expected = Broken::NotProtected(Status::PROTECTION_WRONG);
-            assert_eq!(result, Err(ChannelError::from(expected).into()));
+            let broken = Broken::NotProtected(Status::PROTECTION_WRONG);
+            assert_eq!(result, Err(ChipAuthenticationError::WrongKey(broken)));
         }
     }
 

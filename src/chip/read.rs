@@ -24,7 +24,7 @@ use super::apdu::Status;
 use super::channel::ChannelError;
 use super::chip_authentication::ChipAuthenticationError;
 use super::files::FileId;
-use super::length::LengthMemory;
+use super::length::{LengthMemory, Manner};
 use super::password::Password;
 use super::secret::{NoRandomness, Randomness, SecretBytes, SystemRandomness};
 use super::secure_messaging::Broken;
@@ -49,6 +49,9 @@ const MAX_COMMANDS: u32 = 10_000;
 /// The most sessions of one call: the first, and those after a length that failed, a proof that
 /// ended the session, or both.
 const MAX_SESSIONS: u32 = 10;
+/// The most times that a card may forget its session over something that it did before. Chosen:
+/// once is an accident of the field.
+const MAX_BREAKS: u32 = 2;
 /// How long a card that is still there may take to be powered up again.
 const RESTART_PATIENCE: Duration = Duration::from_secs(2);
 /// The most times in [`read_through`] that a card is lost before it has told anything more.
@@ -388,6 +391,16 @@ pub struct Reading {
     /// Losses since the last byte of a file that was new.
     losses_in_vain: u32,
     sessions: u32,
+    /// How files are read, once it has been found out in this reading.
+    manner: Option<Manner>,
+    /// Whether less is asked for than the manner's length because this card is held badly.
+    is_cautious: bool,
+    /// The length that the card itself wants to be asked for.
+    at_most: Option<usize>,
+    /// The most bytes of a file that one answer has brought.
+    carried: usize,
+    /// How often the card forgot its session over nothing that we know of.
+    breaks: u32,
     is_complete: bool,
 }
 
@@ -407,6 +420,11 @@ impl Reading {
             counts: Counts::default(),
             losses_in_vain: 0,
             sessions: 0,
+            manner: None,
+            is_cautious: false,
+            at_most: None,
+            carried: 0,
+            breaks: 0,
             is_complete: false,
         }
     }
@@ -543,7 +561,7 @@ impl Reading {
 /// Reads on until everything is there, or the card is lost.
 ///
 /// After [`ReadError::is_lost`], the card is powered up with [`Card::reconnect`] and this is called
-/// again: it goes on where it stopped. `step` may end the reading at any command.
+/// again: it goes on where it stopped. `step` is told what comes, and may end the reading there.
 pub fn go_on(
     card: &mut dyn Card,
     reading: &mut Reading,
@@ -629,11 +647,19 @@ impl From<ChannelError> for ReadError {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::LazyLock;
+
     use proptest::prelude::*;
 
     use super::super::active_authentication;
     use super::super::password::{Can, MrzKey};
     use super::super::security_infos::Mapping;
+    use super::super::simulated::card::SimulatedCard;
+    use super::super::simulated::contents::{Contents, Making};
+    use super::super::simulated::fault::Fault;
+    use super::super::simulated::holder::Holder;
+    use super::super::simulated::issuer::{Algorithms, Issuer};
+    use super::super::simulated::keys::Active;
     use super::testing::{Door, TestCard, can, group, password, zone};
     use super::*;
 
@@ -829,10 +855,12 @@ mod tests {
 
     #[test]
     fn card_that_gives_little_at_once_is_read_to_its_end() {
-        let mut card = TestCard { gives: 7, ..TestCard::new(500) };
-        let (reading, result) = read(&mut card);
-        result.expect("read");
+        let mut card = TestCard { gives: 7, cuts: vec![300], ..TestCard::new(500) };
+        let mut reading = Reading::new(password(), Wanted::ALL);
+        let mut lengths = LengthMemory::default();
+        read_through(&mut card, &mut reading, &mut lengths, PATIENCE, &mut watch).expect("read");
         check_whole(&card, &reading);
+        assert_eq!(reading.counts().resumed, 1);
     }
 
     #[test]
@@ -947,6 +975,14 @@ mod tests {
     }
 
     #[test]
+    fn card_that_is_no_travel_document_is_named() {
+        let card = || TestCard { door: Door::None, has_application: false, ..TestCard::new(100) };
+        let (_, result) = read(&mut card());
+        assert_eq!(result, Err(ReadError::NoDocument(Status::FILE_NOT_FOUND)));
+        assert_eq!(result.expect_err("refused").code(), "no-document");
+    }
+
+    #[test]
     fn wrong_mac_ends_the_reading() {
         // The ninth command selects the application, the tenth reads the security object.
         for at in [9, 10, 12] {
@@ -965,7 +1001,7 @@ mod tests {
         result.expect("read");
         check_whole(&card, &reading);
         let broken = Broken::NotProtected(Status::PROTECTION_WRONG);
-        let failed = ChipAuthenticationError::Channel(broken.into());
+        let failed = ChipAuthenticationError::WrongKey(broken);
         assert_eq!(reading.chip_authentication(), ChipAuthentication::Failed(failed));
         let refused = AskError::Refused(Status::UNKNOWN_INSTRUCTION);
         assert_eq!(reading.active_authentication(), &ActiveAuthentication::Failed(refused));
@@ -1096,6 +1132,132 @@ mod tests {
         check_whole(&card, &reading);
     }
 
+    /// The card of the invented citizen, by the state that issues simulated cards.
+    fn contents() -> Contents {
+        static CONTENTS: LazyLock<Contents> = LazyLock::new(|| {
+            let issuer = Issuer::new(1, Algorithms::Brainpool);
+            Contents::new(&issuer, &Holder::nguyen_van_mau(), &Making::default())
+        });
+        CONTENTS.clone()
+    }
+
+    fn check_contents(reading: &Reading, but: &[FileId]) {
+        for (file, bytes) in contents().files {
+            let is_read = !matches!(file, FileId::CardAccess | FileId::Dg(3));
+            let is_read = is_read && !but.contains(&file);
+            assert!(reading.file(file) == is_read.then_some(&bytes[..]), "{file}");
+        }
+    }
+
+    #[test]
+    fn simulated_card_that_is_cut_at_any_command_is_read_to_its_end() {
+        let mut whole = SimulatedCard::new(contents());
+        let mut reading = Reading::new(password(), Wanted::ALL);
+        go_on(&mut whole, &mut reading, &mut LengthMemory::default(), &mut watch).expect("read");
+        let bytes = reading.counts().bytes_of_files;
+        assert!(reading.counts().commands_after_access <= 12, "{:?}", reading.counts());
+        for at in 1..=whole.commands() {
+            let mut card = SimulatedCard::with_faults(contents(), &[Fault::Cut { at }]);
+            let mut reading = Reading::new(password(), Wanted::ALL);
+            let mut lengths = LengthMemory::default();
+            read_through(&mut card, &mut reading, &mut lengths, PATIENCE, &mut watch)
+                .unwrap_or_else(|error| panic!("cut at {at}: {error}"));
+            check_contents(&reading, &[]);
+            check_proven(&reading);
+            let counts = reading.counts();
+            assert_eq!((counts.resumed, counts.bytes_of_files - counts.bytes_reread), (1, bytes));
+            assert!(counts.bytes_of_files * 5 <= bytes * 6, "cut at {at}: {counts:?}");
+        }
+    }
+
+    #[test]
+    fn simulated_card_that_stumbles_at_any_command_is_read_to_its_end() {
+        let mut whole = SimulatedCard::new(contents());
+        let mut reading = Reading::new(password(), Wanted::ALL);
+        go_on(&mut whole, &mut reading, &mut LengthMemory::default(), &mut watch).expect("read");
+        for at in 1..=whole.commands() {
+            for fault in [Fault::Unprotected { at }, Fault::Stub { at }] {
+                let mut card = SimulatedCard::with_faults(contents(), &[fault]);
+                let mut reading = Reading::new(password(), Wanted::ALL);
+                let mut lengths = LengthMemory::default();
+                go_on(&mut card, &mut reading, &mut lengths, &mut watch)
+                    .unwrap_or_else(|error| panic!("{fault}: {error}"));
+                check_contents(&reading, &[]);
+                check_proven(&reading);
+            }
+        }
+    }
+
+    #[test]
+    fn each_fault_of_a_simulated_card_is_read_through_or_named() {
+        let (sod, portrait) = (FileId::Sod, FileId::Dg(2));
+        let broken = |broken| Err(ReadError::SecureMessaging(broken));
+        let missing = Status::FILE_NOT_FOUND;
+        let claimed = u32::MAX as usize + 6;
+        for (fault, expected) in [
+            (Fault::Pieces { bytes: 100 }, Ok(())),
+            (Fault::WantsLength { bytes: 100 }, Ok(())),
+            (Fault::ShortReads { bytes: 100 }, Ok(())),
+            (Fault::NoExtended, Ok(())),
+            (Fault::LongestRead { bytes: 1_024 }, Ok(())),
+            (Fault::LongestRead { bytes: 200 }, Ok(())),
+            (Fault::NoShortNames, Ok(())),
+            (Fault::KnowsMf, Ok(())),
+            (Fault::RefusesCan, Ok(())),
+            (Fault::RefusesZone, Ok(())),
+            (Fault::WrongMac { at: 12 }, broken(Broken::WrongMac)),
+            (Fault::Leave { at: 12 }, Err(ReadError::CardLost)),
+            (
+                Fault::Missing { file: sod },
+                Err(ReadError::FileMissing { file: sod, status: missing }),
+            ),
+            (
+                Fault::Claims { file: portrait, bytes: u32::MAX },
+                Err(ReadError::FileTooLong { file: portrait, claimed }),
+            ),
+            (
+                Fault::Endless { file: portrait },
+                Err(ReadError::FileTooLong { file: portrait, claimed }),
+            ),
+        ] {
+            let mut card = SimulatedCard::with_faults(contents(), &[fault]);
+            let mut reading = Reading::new(password(), Wanted::ALL);
+            let mut lengths = LengthMemory::default();
+            let result = read_through(&mut card, &mut reading, &mut lengths, PATIENCE, &mut watch);
+            assert_eq!(result, expected, "{fault}");
+            if result.is_ok() {
+                check_contents(&reading, &[]);
+                check_proven(&reading);
+            }
+        }
+        let file = FileId::Dg(13);
+        let mut card = SimulatedCard::with_faults(contents(), &[Fault::Missing { file }]);
+        let mut reading = Reading::new(password(), Wanted::ALL);
+        go_on(&mut card, &mut reading, &mut LengthMemory::default(), &mut watch).expect("read");
+        check_contents(&reading, &[file]);
+        assert_eq!(reading.unread(), [(file, missing)]);
+    }
+
+    #[test]
+    fn long_signature_needs_long_answers() {
+        let making = Making { active: Some(Active::Rsa), ..Making::default() };
+        let issuer = Issuer::new(1, Algorithms::Brainpool);
+        let contents = Contents::new(&issuer, &Holder::nguyen_van_mau(), &making);
+        for faults in [&[][..], &[Fault::NoExtended]] {
+            let mut card = SimulatedCard::with_faults(contents.clone(), faults);
+            let mut reading = Reading::new(password(), Wanted::ALL);
+            let mut lengths = LengthMemory::default();
+            go_on(&mut card, &mut reading, &mut lengths, &mut watch).expect("read");
+            if faults.is_empty() {
+                check_proven(&reading);
+            } else {
+                let expected = ActiveAuthentication::Failed(AskError::TooLong);
+                assert_eq!(reading.active_authentication(), &expected);
+                assert_eq!(reading.chip_authentication(), ChipAuthentication::Proven);
+            }
+        }
+    }
+
     #[test]
     fn only_what_is_wanted_is_read_and_the_facts_come_first() {
         let mut card = TestCard::new(PORTRAIT);
@@ -1110,7 +1272,7 @@ mod tests {
         .expect("read");
         assert_eq!(order, [FileId::Sod, FileId::Dg(1), FileId::Dg(13)]);
         assert_eq!(reading.chip_authentication(), ChipAuthentication::NotDone);
-        assert_eq!(Wanted::ALL.without(2).without_com().has(2), false);
+        assert!(!Wanted::ALL.without(2).without_com().has(2));
     }
 
     #[test]

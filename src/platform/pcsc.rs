@@ -308,7 +308,9 @@ impl Owner {
         let mut buffer = vec![0; pcsc::MAX_BUFFER_SIZE_EXTENDED];
         while let Ok(command) = asked.recv() {
             let result = match self.card.transmit(&command, &mut buffer) {
-                Ok([]) | Ok([_]) => Err(CardError::Broken),
+                // What some drivers say of a card that leaves while it should answer.
+                Ok([]) => Err(CardError::Lost),
+                Ok([_]) => Err(CardError::Broken),
                 Ok(bytes) => Ok(bytes.to_vec()),
                 Err(error) => Err(self.explain(error, &command)),
             };

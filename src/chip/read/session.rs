@@ -78,7 +78,8 @@ impl<'a> Session<'a> {
         random: &'a mut dyn Randomness,
     ) -> Self {
         let identity = card.identity();
-        let manner = lengths.manner(&identity, card.reader_limit());
+        let known = || lengths.manner(&identity, card.reader_limit());
+        let manner = reading.manner.unwrap_or_else(known);
         let left = MAX_COMMANDS.saturating_sub(reading.counts.commands);
         Self {
             channel: Channel::new(card, left),
@@ -97,9 +98,20 @@ impl<'a> Session<'a> {
     /// Reads what is not there yet.
     pub(super) fn run(mut self) -> Result<(), Setback> {
         let result = self.read();
+        self.reading.manner = Some(self.manner);
         // What went over the air before an error counts too.
         self.count(Purpose::Files);
-        result
+        match result {
+            Err(Setback::Final(error)) if self.forgets_break(&error) => Err(Setback::Restart),
+            result => result,
+        }
+    }
+
+    /// Whether the card only forgot its session, or swallowed an answer: it may do so a few times.
+    fn forgets_break(&mut self, error: &ReadError) -> bool {
+        let is_break = is_break(error) && self.reading.breaks < MAX_BREAKS;
+        self.reading.breaks += u32::from(is_break);
+        is_break
     }
 
     fn read(&mut self) -> Result<(), Setback> {
@@ -107,9 +119,10 @@ impl<'a> Session<'a> {
             self.reading.counts.resumed += 1;
         }
         self.reading.sessions += 1;
-        // Two losses without a new byte, and long commands may be what the field cannot carry.
+        // Two losses without a new byte, and long answers may be what the field cannot carry. It is
+        // this card held by this hand: nothing of it is remembered.
         if self.reading.losses_in_vain >= 2 && self.manner.is_extended() {
-            self.take_less();
+            self.reading.is_cautious |= self.take_less();
         }
         let opened = self.open();
         self.count(Purpose::Access);
@@ -184,16 +197,23 @@ impl<'a> Session<'a> {
             Some(lock) => vec![lock],
             None => self.reading.locks()?,
         };
-        let mut refusal = None;
+        let (mut refusal, mut no_document) = (None, None);
         let mut application_is_selected = false;
         for lock in locks {
             let known = self.reading.refused.iter().find(|(refused, _)| *refused == lock);
             if let Some((_, error)) = known {
-                refusal = Some(worse(refusal, *error));
+                refusal = Some(more_telling(refusal, *error));
                 continue;
             }
             if let (Lock::Bac(_), false) = (lock, application_is_selected) {
-                self.select_application()?;
+                match self.select_application() {
+                    // Perhaps not before PACE.
+                    Err(Setback::Final(error @ ReadError::NoDocument(_))) => {
+                        no_document = Some(error);
+                        continue;
+                    }
+                    selected => selected?,
+                }
                 application_is_selected = true;
             }
             match self.unlock(lock) {
@@ -210,15 +230,21 @@ impl<'a> Session<'a> {
                 Err(AccessError::Channel(error)) => return Err(error.into()),
                 Err(AccessError::NoRandomness(error)) => return Err(error.into()),
                 Err(error) => {
-                    if self.reading.lock.is_none() {
+                    let is_wrong = matches!(error, AccessError::WrongPassword(_));
+                    if is_wrong && self.reading.lock.is_none() {
                         self.reading.refused.push((lock, error));
                     }
-                    refusal = Some(worse(refusal, error));
+                    refusal = Some(more_telling(refusal, error));
                 }
             }
         }
-        let refusal = refusal.unwrap_or(AccessError::Refused(Status::REFERENCE_NOT_FOUND));
-        Err(ReadError::Access(refusal).into())
+        match (refusal, no_document) {
+            (None, Some(error)) => Err(error.into()),
+            (refusal, _) => {
+                let none = AccessError::Refused(Status::REFERENCE_NOT_FOUND);
+                Err(ReadError::Access(refusal.unwrap_or(none)).into())
+            }
+        }
     }
 
     fn unlock(&mut self, lock: Lock) -> Result<(), AccessError> {
@@ -330,13 +356,23 @@ impl<'a> Session<'a> {
             self.reading.files.remove(&FileId::Sod);
             return Ok(());
         }
-        let from = COMPARED_FROM.min(known.bytes.len().saturating_sub(COMPARED_BYTES));
+        let mut from = COMPARED_FROM.min(known.bytes.len().saturating_sub(COMPARED_BYTES));
         let until = known.bytes.len().min(from + COMPARED_BYTES);
-        let expected = SecretBytes::from(&known.bytes[from..until]);
-        let answer = self.read_at(FileId::Sod, from, expected.len())?;
-        self.reading.counts.bytes_of_files += answer.data.len() as u64;
-        self.reading.counts.bytes_reread += answer.data.len() as u64;
-        if *answer.data == *expected { Ok(()) } else { Err(ReadError::AnotherCard.into()) }
+        let mut expected = SecretBytes::from(&known.bytes[from..until]);
+        while !expected.is_empty() {
+            let length = expected.len().min(self.most());
+            let answer = self.read_at(FileId::Sod, from, length)?;
+            let read = answer.data.len();
+            self.reading.counts.bytes_of_files += read as u64;
+            self.reading.counts.bytes_reread += read as u64;
+            let is_same = read > 0 && expected.starts_with(&answer.data);
+            if !is_same {
+                return Err(ReadError::AnotherCard.into());
+            }
+            from += read;
+            expected = SecretBytes::from(&expected[read..]);
+        }
+        Ok(())
     }
 
     /// Returns the data groups that the security object names.
@@ -358,14 +394,14 @@ impl<'a> Session<'a> {
             };
             let answer = match self.read_at(file, done, length) {
                 Ok(answer) => answer,
-                Err(Setback::Final(error)) => return Err(self.without_answer(error)),
+                Err(Setback::Final(error)) => return Err(self.without_answer(error, length)),
                 Err(restart) => return Err(restart),
             };
             match answer.status {
                 Status::OK | Status::END_OF_FILE if !answer.data.is_empty() => {
                     self.keep(file, done, length, &answer.data)?;
                 }
-                status => self.refused(file, done, status)?,
+                status => self.refused(file, done, length, status)?,
             }
         }
         Ok(())
@@ -373,13 +409,13 @@ impl<'a> Session<'a> {
 
     /// Returns how many bytes of a file are asked for at once.
     fn most(&self) -> usize {
-        let cipher = self.channel.session().map(SecureMessaging::cipher);
-        match cipher {
+        let length = self.manner.length().min(self.reading.at_most.unwrap_or(usize::MAX));
+        match self.channel.session().map(SecureMessaging::cipher) {
             // What is short stays so under a cipher with longer blocks.
             Some(cipher) if !self.manner.is_extended() => {
-                self.manner.length().min(SecureMessaging::max_short_answer(cipher))
+                length.min(SecureMessaging::max_short_answer(cipher))
             }
-            _ => self.manner.length(),
+            _ => length,
         }
     }
 
@@ -477,7 +513,11 @@ impl<'a> Session<'a> {
         self.reading.counts.bytes_of_files += (bytes.len() - done) as u64;
         partial.bytes = bytes;
         self.reading.losses_in_vain = 0;
-        self.lengths.remember(&self.identity, self.manner);
+        self.reading.carried = self.reading.carried.max(data.len());
+        // A short file shows nothing of what is carried, and a whole answer everything.
+        if data.len() == self.most() && !self.reading.is_cautious {
+            self.lengths.remember(&self.identity, self.manner);
+        }
         let all: usize = self
             .reading
             .files
@@ -488,7 +528,13 @@ impl<'a> Session<'a> {
     }
 
     /// Decides what a chip wants that answers without data.
-    fn refused(&mut self, file: FileId, done: usize, status: Status) -> Result<(), Setback> {
+    fn refused(
+        &mut self,
+        file: FileId,
+        done: usize,
+        asked: usize,
+        status: Status,
+    ) -> Result<(), Setback> {
         let is_missing = match status {
             Status::ACCESS_DENIED => true,
             Status::FILE_NOT_FOUND => self.short_identifiers_work || self.manner.selects,
@@ -503,8 +549,15 @@ impl<'a> Session<'a> {
                 }
             };
         }
+        if let Some(right) = status.right_length().filter(|right| *right < asked) {
+            // It says itself what it wants. Each time it has to be less, so that this ends.
+            self.reading.at_most = Some(right);
+            return Ok(());
+        }
         let is_at_start = done == 0;
-        if is_at_start && !self.manner.is_exact && status != Status::FILE_NOT_FOUND {
+        if status == Status::WRONG_LENGTH && self.manner.is_extended() {
+            self.take_less();
+        } else if is_at_start && !self.manner.is_exact && status != Status::FILE_NOT_FOUND {
             self.manner.is_exact = true;
         } else if is_at_start && !self.manner.selects && !self.short_identifiers_work {
             self.manner.selects = true;
@@ -514,15 +567,10 @@ impl<'a> Session<'a> {
         Ok(())
     }
 
-    /// Decides what to do after a read that had no answer, or none that is believed.
-    fn without_answer(&mut self, error: ReadError) -> Setback {
-        use super::super::secure_messaging::Broken;
-
-        let is_length = match error {
-            // A chip that cannot take a length often forgets the session over it.
-            ReadError::SecureMessaging(Broken::NotProtected(_)) | ReadError::ReaderRefuses => true,
-            _ => false,
-        };
+    /// Decides what to do after a read that had no answer, or none that is believed: a chip that
+    /// cannot take a length often forgets its session over it, and a reader swallows the answer.
+    fn without_answer(&mut self, error: ReadError, asked: usize) -> Setback {
+        let is_length = is_break(&error) && asked > self.reading.carried;
         match is_length && self.take_less() {
             true => Setback::Restart,
             false => Setback::Final(error),
@@ -533,7 +581,6 @@ impl<'a> Session<'a> {
     fn take_less(&mut self) -> bool {
         let Some(smaller) = self.manner.smaller() else { return false };
         self.manner = smaller;
-        self.lengths.remember(&self.identity, smaller);
         true
     }
 
@@ -562,8 +609,13 @@ impl<'a> Session<'a> {
                 self.begin_proof()?;
                 let result = offer.run(&mut self.channel, self.random);
                 self.count(Purpose::Proof);
-                if let Err(ChipAuthenticationError::Channel(error)) = result {
-                    may_go_on(error)?;
+                match result {
+                    Err(ChipAuthenticationError::Channel(error)) => self.after_break(error)?,
+                    // It looks like a copy; so does a chip that forgot its session just now.
+                    Err(ChipAuthenticationError::WrongKey(error @ Broken::NotProtected(_))) => {
+                        self.after_break(error.into())?;
+                    }
+                    _ => {}
                 }
                 result
             }
@@ -589,17 +641,25 @@ impl<'a> Session<'a> {
                 return Ok(());
             }
         };
-        if self.reading.losses_in_vain >= MAX_LOSSES_OVER_PROOF {
-            let lost = ChannelError::Card(CardError::Lost);
-            self.reading.active_authentication = ActiveAuthentication::Failed(lost.into());
+        let expected = active_authentication::signature_bytes(&key);
+        let cipher = self.channel.session().map(SecureMessaging::cipher);
+        let fits = |cipher| expected <= SecureMessaging::max_short_answer(cipher);
+        let futile = if self.reading.losses_in_vain >= MAX_LOSSES_OVER_PROOF {
+            Some(AskError::from(ChannelError::Card(CardError::Lost)))
+        } else if !self.manner.is_extended() && !cipher.is_some_and(fits) {
+            Some(AskError::TooLong)
+        } else {
+            None
+        };
+        if let Some(error) = futile {
+            self.reading.active_authentication = ActiveAuthentication::Failed(error);
             return Ok(());
         }
         self.begin_proof()?;
-        let expected = active_authentication::signature_bytes(&key);
         let result = active_authentication::ask(&mut self.channel, expected, self.random);
         self.count(Purpose::Proof);
         if let Err(AskError::Channel(error)) = result {
-            may_go_on(error)?;
+            self.after_break(error)?;
         }
         let has_broken = matches!(result, Err(AskError::Channel(_)));
         self.reading.active_authentication = match result {
@@ -609,6 +669,14 @@ impl<'a> Session<'a> {
         if has_broken { Err(Setback::Restart) } else { Ok(()) }
     }
 
+    /// Decides whether a proof that had no answer is tried again: a card that is gone, or that only
+    /// forgot its session, has said nothing of what it can prove.
+    fn after_break(&self, error: ChannelError) -> Result<(), ReadError> {
+        let error = ReadError::from(error);
+        let has_refused = is_break(&error) && self.reading.breaks >= MAX_BREAKS;
+        if has_refused { Ok(()) } else { Err(error) }
+    }
+
     fn begin_proof(&mut self) -> Result<(), ReadError> {
         self.tell(Step::Proving)?;
         self.count(Purpose::Files);
@@ -616,20 +684,13 @@ impl<'a> Session<'a> {
     }
 }
 
-/// Whether an error over a proof speaks of the chip; a card that is gone says nothing of it.
-fn may_go_on(error: ChannelError) -> Result<(), ReadError> {
-    match error {
-        ChannelError::Card(CardError::Lost | CardError::TimedOut | CardError::NoReader)
-        | ChannelError::TooManyCommands => Err(error.into()),
-        ChannelError::Card(CardError::Broken | CardError::Refused)
-        | ChannelError::Broken(_)
-        | ChannelError::Ended
-        | ChannelError::Command(_) => Ok(()),
-    }
+/// Whether an error may be an accident, or speak of a length: an answer in plain, or none.
+fn is_break(error: &ReadError) -> bool {
+    matches!(error, ReadError::SecureMessaging(Broken::NotProtected(_)) | ReadError::ReaderRefuses)
 }
 
-/// Returns the refusal that says more: a wrong password is the officer's business, the rest is not.
-fn worse(known: Option<AccessError>, new: AccessError) -> AccessError {
+/// Returns the refusal that says more: a wrong password is what an officer can mend.
+fn more_telling(known: Option<AccessError>, new: AccessError) -> AccessError {
     match known {
         Some(known @ AccessError::WrongPassword(_)) => known,
         _ => new,

@@ -58,6 +58,7 @@ pub struct TestCard {
     pub door: Door,
     pub pace: Option<PaceInfo>,
     pub bac: bool,
+    pub has_application: bool,
     pub chip_key: Option<ChipKey>,
     pub chip_cipher: Cipher,
     pub signing_key: Option<SigningKey>,
@@ -136,6 +137,7 @@ impl TestCard {
             door: Door::Name,
             pace: Some(PACE),
             bac: true,
+            has_application: true,
             chip_key: Some(key),
             chip_cipher: cipher,
             signing_key: Some(signing),
@@ -208,6 +210,7 @@ impl TestCard {
                 }
                 _ => Err(Status::UNKNOWN_INSTRUCTION),
             },
+            (0xA4, 0x04, _) if !self.has_application => Err(Status::FILE_NOT_FOUND),
             (0xA4, 0x04, _) => {
                 self.state.in_application = true;
                 Ok(Vec::new())

@@ -82,7 +82,9 @@ fn describe(contents: &Contents, faults: &[Fault]) -> String {
         writeln!(text, "{key} = {value}").unwrap_or_default();
     };
     line("zone", &contents.zone_key.join(" "));
-    line("can", &contents.can);
+    if !contents.can.is_empty() {
+        line("can", &contents.can);
+    }
     line("bac", if contents.has_bac { "yes" } else { "no" });
     if let Some((active, seed)) = contents.active {
         line("active", &format!("{} {seed}", active.code()));

@@ -141,11 +141,11 @@ impl Algorithms {
 
     /// Returns how the state and its signer sign.
     fn signatures(self) -> (SignatureAlgorithm, SignatureAlgorithm) {
-        use HashAlgorithm::{Sha256, Sha384, Sha512};
+        use HashAlgorithm::{Sha256, Sha512};
         let salt_length = Sha256.length();
         match self {
             Algorithms::Brainpool => {
-                (SignatureAlgorithm::Ecdsa(Sha512), SignatureAlgorithm::Ecdsa(Sha384))
+                (SignatureAlgorithm::Ecdsa(Sha512), SignatureAlgorithm::Ecdsa(Sha256))
             }
             Algorithms::Nist => {
                 (SignatureAlgorithm::Ecdsa(Sha256), SignatureAlgorithm::Ecdsa(Sha256))

@@ -68,12 +68,19 @@ impl Slot {
     ///
     /// # Errors
     ///
-    /// The system's, where the connection breaks in a message.
+    /// The system's, other than that the connection has ended.
     pub fn serve(mut self, card: &mut SimulatedCard) -> io::Result<Left> {
+        match self.serve_on(card) {
+            Ok(()) => Ok(Left::Gone),
+            Err(error) if has_ended(error.kind()) => Ok(Left::Pulled),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Answers until the card leaves the field by itself.
+    fn serve_on(&mut self, card: &mut SimulatedCard) -> io::Result<()> {
         loop {
-            let Some(message) = self.receive()? else {
-                return Ok(Left::Pulled);
-            };
+            let message = self.receive()?;
             match message.as_slice() {
                 [POWER_OFF | POWER_ON | RESET] => card.power_up(),
                 [GET_ATR] => self.send(&card.atr())?,
@@ -83,26 +90,22 @@ impl Slot {
                         std::thread::sleep(after);
                         self.send(&bytes)?;
                     }
-                    Reaction::Gone => return Ok(Left::Gone),
+                    Reaction::Gone => return Ok(()),
                 },
             }
         }
     }
 
-    /// Returns the next message, or `None` where the other side has gone.
-    fn receive(&mut self) -> io::Result<Option<Vec<u8>>> {
+    fn receive(&mut self) -> io::Result<Vec<u8>> {
         let mut length = [0; 2];
         // vpcd sends length and content apart and waits for our acknowledgement in between, which
         // the system delays by 40 ms unless it is told, before every read, that we are in a hurry.
         set_tcp_quickack(&self.stream, true)?;
-        match self.stream.read_exact(&mut length) {
-            Err(error) if has_ended(error.kind()) => return Ok(None),
-            read => read?,
-        }
+        self.stream.read_exact(&mut length)?;
         let mut message = vec![0; usize::from(u16::from_be_bytes(length))];
         set_tcp_quickack(&self.stream, true)?;
         self.stream.read_exact(&mut message)?;
-        Ok(Some(message))
+        Ok(message)
     }
 
     fn send(&mut self, message: &[u8]) -> io::Result<()> {
@@ -114,14 +117,22 @@ impl Slot {
     }
 }
 
+impl Drop for Slot {
+    fn drop(&mut self) {
+        // The connection would live on in what pulls the card.
+        self.stream.shutdown(Shutdown::Both).unwrap_or_default();
+    }
+}
+
 impl Pull {
     /// Pulls the card out; [`Slot::serve`] returns.
-    pub fn out(self) {
+    pub fn out(&self) {
         // One that has been pulled already cannot be shut down again, and need not be.
         self.stream.shutdown(Shutdown::Both).unwrap_or_default();
     }
 }
 
 fn has_ended(kind: io::ErrorKind) -> bool {
-    matches!(kind, io::ErrorKind::UnexpectedEof | io::ErrorKind::ConnectionReset)
+    use io::ErrorKind::{BrokenPipe, ConnectionReset, NotConnected, UnexpectedEof};
+    matches!(kind, BrokenPipe | ConnectionReset | NotConnected | UnexpectedEof)
 }

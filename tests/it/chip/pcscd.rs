@@ -10,6 +10,7 @@ use std::fs;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::process::Command;
+use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -124,16 +125,22 @@ fn wait_for_service() {
     }
 }
 
+/// Waits until pcscd must have noticed that the reader is empty: it looks every 0.4 s. A card that is
+/// changed for another before that, it takes for the same.
+pub fn wait_until_noticed() {
+    std::thread::sleep(Duration::from_millis(700));
+}
+
 /// A card in the virtual reader, served by a thread.
 pub struct Inserted {
-    pull: Pull,
+    pull: Arc<Mutex<Pull>>,
     thread: JoinHandle<(SimulatedCard, Left)>,
 }
 
 /// Puts a card into the reader.
 pub fn insert(mut card: SimulatedCard) -> Inserted {
-    let slot = Slot::insert(SocketAddr::from((Ipv4Addr::LOCALHOST, vpcd::PORT))).unwrap();
-    let pull = slot.pull().unwrap();
+    let slot = slot();
+    let pull = Arc::new(Mutex::new(slot.pull().unwrap()));
     let thread = std::thread::spawn(move || {
         let left = slot.serve(&mut card).unwrap();
         (card, left)
@@ -141,18 +148,36 @@ pub fn insert(mut card: SimulatedCard) -> Inserted {
     Inserted { pull, thread }
 }
 
+/// Puts a card into the reader that leaves it once by itself and is back after so long.
+pub fn insert_again(mut card: SimulatedCard, away: Duration) -> Inserted {
+    let first = slot();
+    let pull = Arc::new(Mutex::new(first.pull().unwrap()));
+    let next_pull = Arc::clone(&pull);
+    let thread = std::thread::spawn(move || {
+        assert_eq!(first.serve(&mut card).unwrap(), Left::Gone);
+        std::thread::sleep(away);
+        let slot = slot();
+        *next_pull.lock().unwrap() = slot.pull().unwrap();
+        let left = slot.serve(&mut card).unwrap();
+        (card, left)
+    });
+    Inserted { pull, thread }
+}
+
+fn slot() -> Slot {
+    Slot::insert(SocketAddr::from((Ipv4Addr::LOCALHOST, vpcd::PORT))).unwrap()
+}
+
 impl Inserted {
     /// Pulls the card out, and returns it.
     pub fn pull(self) -> SimulatedCard {
-        self.pull.out();
+        self.pull.lock().unwrap().out();
         self.thread.join().unwrap().0
     }
 
-    /// Waits until the card has left the field by itself, and returns it.
-    pub fn gone(self) -> SimulatedCard {
-        let (card, left) = self.thread.join().unwrap();
-        assert_eq!(left, Left::Gone);
-        card
+    /// Waits until the card has left the field by itself.
+    pub fn gone(self) {
+        assert_eq!(self.thread.join().unwrap().1, Left::Gone);
     }
 }
 
