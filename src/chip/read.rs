@@ -651,6 +651,7 @@ mod tests {
 
     use proptest::prelude::*;
 
+    use super::super::CardIdentity;
     use super::super::active_authentication;
     use super::super::password::{Can, MrzKey};
     use super::super::security_infos::Mapping;
@@ -1286,8 +1287,46 @@ mod tests {
         }
     }
 
+    /// Says what it likes, and then nothing more.
+    struct Babbler(Vec<Vec<u8>>);
+
+    impl Card for Babbler {
+        fn transmit(&mut self, _command: &[u8]) -> Result<Vec<u8>, CardError> {
+            self.0.pop().ok_or(CardError::Lost)
+        }
+
+        fn reconnect(&mut self, _patience: Duration) -> Result<(), CardError> {
+            Ok(())
+        }
+
+        fn identity(&self) -> CardIdentity {
+            CardIdentity { reader: String::new(), atr: Vec::new() }
+        }
+
+        fn is_simulated(&self) -> bool {
+            true
+        }
+    }
+
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(32))]
+
+        #[test]
+        fn any_answers_are_taken_without_a_panic(
+            answers in prop::collection::vec(
+                (prop::collection::vec(any::<u8>(), 0..40), prop::sample::select(vec![
+                    &[0x90, 0x00][..], &[0x61, 0x10], &[0x6C, 0x10], &[0x63, 0xC2], &[0x62, 0x82], &[],
+                ])),
+                0..40,
+            ),
+        ) {
+            let answers = answers.into_iter().map(|(data, status)| [&data, status].concat());
+            let mut card = Babbler(answers.collect());
+            let mut reading = Reading::new(password(), Wanted::ALL);
+            let mut lengths = LengthMemory::default();
+            let result = go_on(&mut card, &mut reading, &mut lengths, &mut watch);
+            prop_assert!(result.is_err());
+        }
 
         #[test]
         fn any_file_is_read_or_refused_without_a_panic(

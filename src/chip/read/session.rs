@@ -47,7 +47,7 @@ impl<E: Into<ReadError>> From<E> for Setback {
 
 /// What commands are for, as [`Counts`] tells them apart.
 #[derive(Clone, Copy)]
-enum Purpose {
+enum Account {
     Access,
     Files,
     Proof,
@@ -100,7 +100,7 @@ impl<'a> Session<'a> {
         let result = self.read();
         self.reading.manner = Some(self.manner);
         // What went over the air before an error counts too.
-        self.count(Purpose::Files);
+        self.count(Account::Files);
         match result {
             Err(Setback::Final(error)) if self.forgets_break(&error) => Err(Setback::Restart),
             result => result,
@@ -125,7 +125,7 @@ impl<'a> Session<'a> {
             self.reading.is_cautious |= self.take_less();
         }
         let opened = self.open();
-        self.count(Purpose::Access);
+        self.count(Account::Access);
         opened?;
         self.compare()?;
 
@@ -160,7 +160,7 @@ impl<'a> Session<'a> {
     }
 
     /// Counts what the channel has carried since the last time.
-    fn count(&mut self, purpose: Purpose) {
+    fn count(&mut self, purpose: Account) {
         let (now, before) = (self.channel.traffic, self.counted);
         self.counted = now;
         let commands = now.commands - before.commands;
@@ -169,9 +169,9 @@ impl<'a> Session<'a> {
         counts.bytes_sent += now.bytes_sent - before.bytes_sent;
         counts.bytes_received += now.bytes_received - before.bytes_received;
         match purpose {
-            Purpose::Access => {}
-            Purpose::Files => counts.commands_after_access += commands,
-            Purpose::Proof => counts.commands_of_proof += commands,
+            Account::Access => {}
+            Account::Files => counts.commands_after_access += commands,
+            Account::Proof => counts.commands_of_proof += commands,
         }
     }
 
@@ -221,9 +221,9 @@ impl<'a> Session<'a> {
                     self.reading.lock = Some(lock);
                     if !matches!(lock, Lock::Bac(_)) {
                         // The session is there: what follows is read under it.
-                        self.count(Purpose::Access);
+                        self.count(Account::Access);
                         self.select_application()?;
-                        self.count(Purpose::Files);
+                        self.count(Account::Files);
                     }
                     return Ok(());
                 }
@@ -608,7 +608,7 @@ impl<'a> Session<'a> {
             false => {
                 self.begin_proof()?;
                 let result = offer.run(&mut self.channel, self.random);
-                self.count(Purpose::Proof);
+                self.count(Account::Proof);
                 match result {
                     Err(ChipAuthenticationError::Channel(error)) => self.after_break(error)?,
                     // It looks like a copy; so does a chip that forgot its session just now.
@@ -657,7 +657,7 @@ impl<'a> Session<'a> {
         }
         self.begin_proof()?;
         let result = active_authentication::ask(&mut self.channel, expected, self.random);
-        self.count(Purpose::Proof);
+        self.count(Account::Proof);
         if let Err(AskError::Channel(error)) = result {
             self.after_break(error)?;
         }
@@ -679,7 +679,7 @@ impl<'a> Session<'a> {
 
     fn begin_proof(&mut self) -> Result<(), ReadError> {
         self.tell(Step::Proving)?;
-        self.count(Purpose::Files);
+        self.count(Account::Files);
         Ok(())
     }
 }
