@@ -137,7 +137,7 @@ fn a_card_that_is_lost_in_the_middle_is_read_on_when_it_comes_back() {
         let contents = contents();
         // In PACE, in the first file, and in the portrait; away for longer and for shorter than it
         // takes pcscd to look again.
-        for (at, away) in [(4, 0), (12, 1_500), (20, 0), (22, 600)] {
+        for (at, away) in [(4, 0), (12, 1_500), (20, 0), (21, 600)] {
             let card = SimulatedCard::with_faults(contents.clone(), &[Fault::Cut { at }]);
             let inserted = insert_again(card, Duration::from_millis(away));
             let mut reading = reading();
