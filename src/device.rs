@@ -41,9 +41,9 @@ use crate::verdict::{self, Answer};
 #[cfg(test)]
 mod anchors;
 #[cfg(test)]
-mod chip;
-#[cfg(test)]
 mod attacks;
+#[cfg(test)]
+mod chip;
 pub mod loading;
 pub mod proof;
 #[cfg(test)]

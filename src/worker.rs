@@ -853,6 +853,8 @@ impl Desk {
         since: Instant,
     ) -> Result<(), DeviceError> {
         let Some(session) = &mut self.session else { return Ok(()) };
+        // What is being read belongs to the person before.
+        self.chips.end();
         let answer = match session.judge(&document) {
             Ok(answer) => answer,
             Err(DeviceError::Lookup(LookupError::NoSearchLeft)) => {
@@ -1006,7 +1008,7 @@ pub fn code_of(error: &DeviceError) -> &'static str {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use std::path::Path;
     use std::sync::atomic::AtomicUsize;
 
@@ -1113,7 +1115,7 @@ mod tests {
     }
 
     /// A running worker, and what it says.
-    struct Running {
+    pub(crate) struct Running {
         worker: Worker,
         events: Receiver<Event>,
         enrolled: Enrolled,
@@ -1140,36 +1142,41 @@ mod tests {
 
             let (told, events) = mpsc::channel();
             let emit: Emit = Arc::new(move |event| told.send(event).unwrap_or_default());
-            let worker = Worker::start(
-                enrolled.device(),
-                open_source,
-                Box::new(Vec::new),
-                readers,
-                emit,
-            );
+            let worker =
+                Worker::start(enrolled.device(), open_source, Box::new(Vec::new), readers, emit);
             Running { worker, events, enrolled }
         }
 
         fn unlocked(open_source: OpenSource) -> Running {
-            let running = Running::start(open_source);
+            Running::start(open_source).unlock()
+        }
+
+        /// A device without a camera.
+        pub(crate) fn unlocked_with(readers: Arc<dyn CardReaders>) -> Running {
+            let no_camera = Box::new(|| Err(CameraError::NotFound));
+            Running::start_with(no_camera, readers).unlock()
+        }
+
+        fn unlock(self) -> Running {
+            let running = self;
             running.worker.ask(Request::Unlock(right_pin()));
             running.wait_for(|event| matches!(event, Event::Unlocked(_)));
             running
         }
 
-        fn ask(&self, request: Request) {
+        pub(crate) fn ask(&self, request: Request) {
             self.worker.ask(request);
         }
 
         /// Returns the next event of this kind, and drops those before it.
         #[track_caller]
-        fn wait_for(&self, is_it: impl Fn(&Event) -> bool) -> Event {
+        pub(crate) fn wait_for(&self, is_it: impl Fn(&Event) -> bool) -> Event {
             self.collect_until(is_it).pop().unwrap()
         }
 
         /// Returns the events up to the next one of this kind.
         #[track_caller]
-        fn collect_until(&self, is_last: impl Fn(&Event) -> bool) -> Vec<Event> {
+        pub(crate) fn collect_until(&self, is_last: impl Fn(&Event) -> bool) -> Vec<Event> {
             let mut seen = Vec::new();
             loop {
                 match self.events.recv_timeout(LONG) {
@@ -1184,7 +1191,7 @@ mod tests {
 
         /// Returns what was said until everything asked for so far was done.
         #[track_caller]
-        fn settle(&self) -> Vec<Event> {
+        pub(crate) fn settle(&self) -> Vec<Event> {
             self.ask(Request::Attempts);
             self.collect_until(|event| matches!(event, Event::Attempts(..)))
         }
@@ -1201,7 +1208,7 @@ mod tests {
             }
         }
 
-        fn records(&self) -> u64 {
+        pub(crate) fn records(&self) -> u64 {
             match self.ask_home() {
                 Some(home) => home.waiting,
                 None => panic!("locked"),
@@ -1330,7 +1337,7 @@ mod tests {
                 camera: Arc::clone(&camera),
                 sticks: Arc::default(),
                 loading: Loading::default(),
-            chips: Chips::new(Arc::new(NoReaders)),
+                chips: Chips::new(Arc::new(NoReaders)),
                 requests: mpsc::channel().0,
                 emit: Arc::new(move |event| told.send(event).unwrap_or_default()),
             };

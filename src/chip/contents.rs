@@ -15,9 +15,9 @@ use super::proof::{CopyTest, Evidence, NotACopy, Proof, prove};
 use super::read::{ActiveAuthentication, CardAccessCheck, ChipAuthentication, Reading};
 use super::trust::Anchors;
 use super::{Malformed, dg1, dg2, dg13, portrait};
+use crate::document::Document;
 use crate::document::chip::{ChipText, Detail, join, read};
 use crate::document::mrz::MrzError;
-use crate::document::Document;
 
 /// The files of a chip, and what it has shown.
 pub struct Files<'a> {

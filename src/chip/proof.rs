@@ -141,11 +141,7 @@ pub fn prove(evidence: &Evidence<'_>, anchors: &Anchors, today: Date) -> Proof {
     judge(evidence, anchors, today).unwrap_or_else(Proof::Refuted)
 }
 
-fn judge(
-    evidence: &Evidence<'_>,
-    anchors: &Anchors,
-    today: Date,
-) -> Result<Proof, Refutation> {
+fn judge(evidence: &Evidence<'_>, anchors: &Anchors, today: Date) -> Result<Proof, Refutation> {
     let sod = match Sod::parse(evidence.security_object) {
         Ok(sod) => sod,
         Err(ParseError::Malformed(malformed)) => {
@@ -185,8 +181,8 @@ fn judge(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::chip::issue::testing::{DG1, DG2, State, day};
     use crate::chip::curves::Curve;
+    use crate::chip::issue::testing::{DG1, DG2, State, day};
 
     const TODAY: &str = "2026-11-24";
 

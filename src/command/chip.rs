@@ -160,12 +160,13 @@ fn read_card(
     let mut reading = Reading::new(password, Wanted::ALL);
     let mut lengths = LengthMemory::default();
     let begun = Instant::now();
-    let outcome = read::read_through(&mut card, &mut reading, &mut lengths, patience, &mut |step| {
-        if step == Step::Resuming {
-            eprintln!("the card was lost: hold it to the reader again");
-        }
-        ControlFlow::Continue(())
-    });
+    let outcome =
+        read::read_through(&mut card, &mut reading, &mut lengths, patience, &mut |step| {
+            if step == Step::Resuming {
+                eprintln!("the card was lost: hold it to the reader again");
+            }
+            ControlFlow::Continue(())
+        });
     if let Err(error) = outcome {
         let code = error.code();
         return Err(anyhow::Error::new(error).context(format!("the chip was not read [{code}]")));
@@ -229,8 +230,7 @@ impl Key {
             }
             (None, None) => bail!("nothing opens the chip"),
         };
-        let document =
-            card::read(&Given::of(path)).with_context(|| path.display().to_string())?;
+        let document = card::read(&Given::of(path)).with_context(|| path.display().to_string())?;
         Ok((Password::of_document(&document), Some(document)))
     }
 }
@@ -298,8 +298,8 @@ fn verify(
 ) -> anyhow::Result<ExitCode> {
     let anchors = options.common.anchors()?;
     let mut saved = Vec::new();
-    let entries = std::fs::read_dir(&options.folder)
-        .with_context(|| options.folder.display().to_string())?;
+    let entries =
+        std::fs::read_dir(&options.folder).with_context(|| options.folder.display().to_string())?;
     for entry in entries {
         let path = entry?.path();
         let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();

@@ -101,8 +101,7 @@ pub(super) fn run(
     let tally = check_all(&place, made, &options.folder, &clock, out)?;
     writeln!(out, "{} chips, {} as expected", tally.chips, tally.chips_as_expected)?;
     writeln!(out, "{} cards, {} as expected", tally.cards, tally.as_expected)?;
-    let is_right =
-        tally.cards == tally.as_expected && tally.chips == tally.chips_as_expected;
+    let is_right = tally.cards == tally.as_expected && tally.chips == tally.chips_as_expected;
     Ok(if is_right { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 

@@ -3,7 +3,7 @@
 
 use sync_format::v1::anchors::{Anchor, AnchorKind};
 use sync_format::v1::notice::{Notice, NumberKind};
-use sync_format::v1::record::{CheckReason, Channel};
+use sync_format::v1::record::{Channel, CheckReason};
 
 use super::testing::Enrolled;
 use super::{Device, DeviceError, Session};
@@ -46,8 +46,13 @@ fn read_whole(contents: CardContents) -> Reading {
     let mut card = SimulatedCard::new(contents);
     let mut reading = Reading::new(Password::of_document(&printed()), Wanted::ALL);
     let mut lengths = LengthMemory::default();
-    read::go_on(&mut card, &mut reading, &mut lengths, &mut |_| std::ops::ControlFlow::Continue(()))
-        .unwrap();
+    read::go_on(
+        &mut card,
+        &mut reading,
+        &mut lengths,
+        &mut |_| std::ops::ControlFlow::Continue(()),
+    )
+    .unwrap();
     reading
 }
 
@@ -78,13 +83,19 @@ fn judged(session: &mut Session, reading: &Reading) -> (Contents, Answer) {
 /// The wanted person under another number, so that he is found by nothing here.
 fn somebody_else() -> Notice {
     let number = number(NumberKind::Personal, "031301999902");
-    Notice { numbers: vec![number], name: "Trần Khác".into(), birth: birth((1970, 1, 1)), ..wanted() }
+    Notice {
+        numbers: vec![number],
+        name: "Trần Khác".into(),
+        birth: birth((1970, 1, 1)),
+        ..wanted()
+    }
 }
 
 #[test]
 fn only_anchor_and_test_together_are_clear() {
     let reading = read_whole(genuine());
-    let (_enrolled, _device, mut session) = session_with(&[somebody_else()], &anchor_rows(&state()));
+    let (_enrolled, _device, mut session) =
+        session_with(&[somebody_else()], &anchor_rows(&state()));
     let (contents, answer) = judged(&mut session, &reading);
     assert!(matches!(
         contents.proof,
@@ -105,7 +116,10 @@ fn only_anchor_and_test_together_are_clear() {
     files.copy = CopyTest::NotPossible;
     let (contents, answer) = session.judge_chip(&files, Some(&printed())).unwrap();
     assert_eq!(contents.proof.code(), "copy-not-excluded");
-    assert_eq!((answer.verdict, answer.proof), (Verdict::NotListed, DocumentProof::CopyNotExcluded));
+    assert_eq!(
+        (answer.verdict, answer.proof),
+        (Verdict::NotListed, DocumentProof::CopyNotExcluded)
+    );
 }
 
 #[test]
@@ -165,11 +179,8 @@ fn a_chip_takes_nothing_away_that_its_card_brought() {
 fn a_revoked_signer_is_refuted_by_the_list_that_was_carried_here() {
     let issuer = state();
     let day = |text: &str| crate::matching::testing::day(text);
-    let list = issuer.revocations(
-        &[issuer.signer().serial()],
-        day("2026-11-20"),
-        day("2026-12-20"),
-    );
+    let list =
+        issuer.revocations(&[issuer.signer().serial()], day("2026-11-20"), day("2026-12-20"));
     let mut anchors = anchor_rows(&issuer);
     anchors.push(Anchor { id: 2, kind: AnchorKind::RevocationList, der: list });
     let (_enrolled, _device, mut session) = session_with(&[somebody_else()], &anchors);

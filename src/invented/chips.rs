@@ -91,7 +91,14 @@ pub fn chips(cards: &[Card]) -> Vec<InventedChip> {
             _ => Vec::new(),
         };
         let (expected, story) = kind.expected();
-        chips.push(InventedChip { card: card.file.clone(), number, contents, faults, expected, story });
+        chips.push(InventedChip {
+            card: card.file.clone(),
+            number,
+            contents,
+            faults,
+            expected,
+            story,
+        });
     }
     chips
 }
@@ -127,7 +134,9 @@ impl Special {
             Special::Genuine => ("genuine", &[], "genuine"),
             Special::Copy => ("refuted", &["chip-copy"], "a copy with keys of its own"),
             Special::CopyWithoutKeys => ("refuted", &["chip-copy"], "a copy that answers nothing"),
-            Special::Altered => ("refuted", &["chip-refuted", "chip-name-differs"], "a name that was changed"),
+            Special::Altered => {
+                ("refuted", &["chip-refuted", "chip-name-differs"], "a name that was changed")
+            }
             Special::Stranger => ("consistent", &[], "a state that nobody vouches for"),
             Special::OtherName => ("genuine", &["chip-name-differs"], "another name than printed"),
             Special::Pulled => ("genuine", &[], "pulled away twice while it is read"),

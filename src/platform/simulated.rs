@@ -48,4 +48,3 @@ impl CardReaders for SimulatedCards {
         }
     }
 }
-

@@ -386,9 +386,10 @@ impl Expected {
                 }
             }
         };
-        let (done, known) = self.files.values().fold((0, 0), |(done, known), (read, total)| {
-            (done + read, known + total)
-        });
+        let (done, known) = self
+            .files
+            .values()
+            .fold((0, 0), |(done, known), (read, total)| (done + read, known + total));
         let expected = match self.files.contains_key(&FileId::Dg(2)) {
             true => known,
             false => known.max(Self::USUAL),
@@ -419,5 +420,160 @@ fn failure_of(error: &ReadError) -> ChipFailure {
         | ReadError::TooManyCommands
         | ReadError::Command(_)
         | ReadError::NoRandomness(_) => ChipFailure::Broken,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use super::super::tests::Running;
+    use super::*;
+    use crate::checks::{DocumentProof, Verdict};
+    use crate::chip::NoReaders;
+    use crate::chip::simulated::card::SimulatedCard;
+    use crate::chip::simulated::contents::{Contents, Making};
+    use crate::chip::simulated::fault::Fault;
+    use crate::chip::simulated::holder::Holder;
+    use crate::chip::simulated::issuer::{Algorithms, Issuer};
+    use crate::document::Source;
+    use crate::document::typed::TypedEntry;
+    use sync_format::v1::record::CheckReason;
+
+    /// A reader to which one card is held, once.
+    struct OneCard(Mutex<Option<SimulatedCard>>);
+
+    impl CardReaders for OneCard {
+        fn are_there(&self) -> bool {
+            true
+        }
+
+        fn wait(&self, _: &Document, patience: Duration) -> Result<Box<dyn Card>, CardError> {
+            match self.0.lock().unwrap().take() {
+                Some(card) => Ok(Box::new(card)),
+                None => {
+                    std::thread::sleep(patience);
+                    Err(CardError::Lost)
+                }
+            }
+        }
+    }
+
+    fn card(faults: &[Fault]) -> Arc<dyn CardReaders> {
+        let issuer = Issuer::new(1, Algorithms::Nist);
+        let contents = Contents::new(&issuer, &Holder::nguyen_van_mau(), &Making::default());
+        Arc::new(OneCard(Mutex::new(Some(SimulatedCard::with_faults(contents, faults)))))
+    }
+
+    /// A device on which the holder's number was typed and answered.
+    fn asked(readers: Arc<dyn CardReaders>) -> Running {
+        let running = Running::unlocked_with(readers);
+        let number = "048088999901".to_owned();
+        let entry = TypedEntry { number, ..TypedEntry::default() };
+        running.ask(Request::CheckTyped { entry, reason: CheckReason::DocumentCheck });
+        running.wait_for(|event| matches!(event, Event::CheckSaved { .. }));
+        running
+    }
+
+    fn is_answer(event: &Event) -> bool {
+        matches!(event, Event::Answered(_))
+    }
+
+    fn is_failure(event: &Event) -> bool {
+        matches!(event, Event::Chip(ChipNews::Failed(_)))
+    }
+
+    #[test]
+    fn a_chip_is_read_by_steps_and_answers_with_its_picture() {
+        let running = asked(card(&[]));
+        let before = running.records();
+        running.ask(Request::ReadChip);
+        let mut events = running.collect_until(is_answer);
+        let Some(Event::Answered(checked)) = events.pop() else { panic!("no answer") };
+        let mut stages: Vec<ChipStage> = Vec::new();
+        let mut percent = 0;
+        for event in &events {
+            if let Event::Chip(ChipNews::Progress(progress)) = event {
+                assert!(progress.percent >= percent, "the bar went back");
+                percent = progress.percent;
+                if stages.last() != Some(&progress.stage) {
+                    stages.push(progress.stage);
+                }
+            }
+        }
+        assert_eq!(stages.first(), Some(&ChipStage::Waiting));
+        assert_eq!(stages.last(), Some(&ChipStage::Judging));
+        for stage in [ChipStage::Opening, ChipStage::Data, ChipStage::Copy, ChipStage::Picture] {
+            assert!(stages.contains(&stage), "{stage:?} in {stages:?}");
+        }
+        assert_eq!(percent, 100);
+        // Nobody vouches for the state: no anchors are installed.
+        assert_eq!(checked.answer.verdict, Verdict::NotListed);
+        assert_eq!(checked.answer.proof, DocumentProof::Consistent);
+        let chip = checked.chip.expect("what the chip gave");
+        assert_eq!(chip.proof.code(), "consistent");
+        assert!(chip.is_simulated && chip.portrait.is_some());
+        assert_eq!(checked.document.source, Source::Chip);
+        running.wait_for(|event| matches!(event, Event::CheckSaved { .. }));
+        assert_eq!(running.records(), before + 1, "the chip is a check of its own");
+    }
+
+    #[test]
+    fn a_card_that_is_pulled_away_goes_on_where_it_was() {
+        let running = asked(card(&[Fault::Cut { at: 12 }, Fault::Cut { at: 20 }]));
+        running.ask(Request::ReadChip);
+        let events = running.collect_until(|event| is_answer(event) || is_failure(event));
+        let losses =
+            events.iter().filter(|event| matches!(event, Event::Chip(ChipNews::CardLost(_))));
+        assert_eq!(losses.count(), 2);
+        assert!(events.last().is_some_and(is_answer), "{events:?}");
+    }
+
+    #[test]
+    fn each_end_without_an_answer_is_named_and_leaves_the_answer_that_was() {
+        let issuer = Issuer::new(1, Algorithms::Nist);
+        let other = Holder { number: 31_301_999_902, ..Holder::nguyen_van_mau() };
+        let other = Contents::new(&issuer, &other, &Making::default());
+        let other: Arc<dyn CardReaders> =
+            Arc::new(OneCard(Mutex::new(Some(SimulatedCard::new(other)))));
+        for (readers, expected) in [
+            (Arc::new(NoReaders) as Arc<dyn CardReaders>, ChipFailure::NoReader),
+            (other, ChipFailure::WrongKey),
+            (card(&[Fault::Endless { file: FileId::Sod }]), ChipFailure::Broken),
+        ] {
+            let running = asked(readers);
+            let before = running.records();
+            running.ask(Request::ReadChip);
+            match running.wait_for(is_failure) {
+                Event::Chip(ChipNews::Failed(failure)) => assert_eq!(failure, expected),
+                event => panic!("{event:?}"),
+            }
+            assert_eq!(running.records(), before, "{}", expected.code());
+        }
+    }
+
+    #[test]
+    fn stopping_and_forgetting_end_a_reading() {
+        let nothing: Arc<dyn CardReaders> = Arc::new(OneCard(Mutex::new(None)));
+        let running = asked(nothing);
+        running.ask(Request::ReadChip);
+        running.wait_for(|event| matches!(event, Event::Chip(ChipNews::Progress(_))));
+        running.ask(Request::StopChip);
+        let end = running.wait_for(is_failure);
+        assert!(matches!(end, Event::Chip(ChipNews::Failed(ChipFailure::Stopped))), "{end:?}");
+        running.ask(Request::ReadChip);
+        running.ask(Request::Forget);
+        std::thread::sleep(3 * LOOK_EVERY);
+        assert!(!running.settle().iter().any(|event| is_failure(event) || is_answer(event)));
+    }
+
+    #[test]
+    fn nothing_personal_is_in_what_a_thread_says_at_its_end() {
+        let end = ChipEnd {
+            reading: Err(ChipFailure::Silent),
+            is_simulated: true,
+            lengths: LengthMemory::default(),
+        };
+        assert_eq!(format!("{end:?}"), "ChipEnd(Some(Silent))");
     }
 }
