@@ -1,6 +1,7 @@
 //! Cards read through the real card reader service, and simulated ones with everything that can go
 //! wrong.
 
+mod command;
 mod dmrtd;
 mod faults;
 mod pcscd;
