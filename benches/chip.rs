@@ -50,6 +50,10 @@ const READINGS: usize = 100;
 const EXTENDED_AIM: Aim = Aim::AtMost(12.0);
 const SHORT_AIM: Aim = Aim::AtMost(80.0);
 
+/// The most of a file that an answer of short length carries under AES. Files have to be read in
+/// such pieces, after one command that selects the application.
+const AES_IN_SHORT: usize = 223;
+
 /// All that is read of an identity card.
 const FILES: [FileId; 7] = [
     FileId::Com,
@@ -130,6 +134,11 @@ fn by_lock(
         read_once(contents, lock, faults, &mut lengths)?;
         let traffic = read_once(contents, lock, faults, &mut lengths)?;
         traffic.report(name, aim, report);
+    }
+    if lock == Lock::Can {
+        let reads: usize =
+            FILES.iter().map(|file| contents.files[file].len().div_ceil(AES_IN_SHORT)).sum();
+        report.count("short length: the least there can be", 1.0 + reads as f64, "commands");
     }
     let traffic = read_by_dmrtd(contents, holder, lock)?;
     traffic.report("dmrtd, short length", Aim::Nothing, report);

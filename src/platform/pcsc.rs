@@ -15,8 +15,8 @@ use thiserror::Error;
 use crate::chip::{Card, CardError, CardIdentity, CardReaders};
 use crate::document::Document;
 
-/// How long a chip may take for one answer. The longest step known, the second of PACE, took 6.6 s
-/// in a log of a slow passport.
+/// How long a chip may take for one answer. The slowest passport of which we know took 6.6 s for all
+/// of PACE.
 pub const ANSWER_WITHIN: Duration = Duration::from_secs(8);
 
 /// How long pcscd may take to notice that a card has gone: of many readers it asks every 0.4 s.

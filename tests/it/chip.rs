@@ -75,6 +75,9 @@ fn a_card_comes_answers_and_goes() {
     with_pcscd("chip::a_card_comes_answers_and_goes", || {
         let mut readers = Readers::new().unwrap();
         assert!(readers.now().unwrap().iter().all(|reader| !reader.has_card));
+        let begin = Instant::now();
+        let unchanged = readers.wait(Duration::from_millis(300)).unwrap();
+        assert!(begin.elapsed() >= Duration::from_millis(290), "{unchanged:?}");
         let no_card = PcscCard::open(READER, Duration::from_millis(50), ANSWER_WITHIN);
         assert_eq!(no_card.err(), Some(ReaderError::NoCard));
         let no_reader = PcscCard::open("Reader of nobody", Duration::ZERO, ANSWER_WITHIN);
