@@ -597,6 +597,10 @@ fn claim(file: &[u8], length: u32) -> Vec<u8> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::LazyLock;
+
+    use proptest::prelude::*;
+
     use super::super::contents::Making;
     use super::super::holder::Holder;
     use super::super::issuer::{Algorithms, Issuer};
@@ -618,9 +622,13 @@ mod tests {
         Contents::new(&issuer, &Holder::nguyen_van_mau(), making)
     }
 
+    /// Made once: drawing and signing take longer than a test.
+    static CONTENTS: LazyLock<Contents> = LazyLock::new(|| {
+        contents(&Making { portrait: Portrait::Jpeg(40_000), ..Making::default() })
+    });
+
     fn card(faults: &[Fault]) -> SimulatedCard {
-        let making = Making { portrait: Portrait::Jpeg(40_000), ..Making::default() };
-        SimulatedCard::with_faults(contents(&making), faults)
+        SimulatedCard::with_faults(CONTENTS.clone(), faults)
     }
 
     fn select_application() -> Command {
@@ -855,6 +863,29 @@ mod tests {
         let far = Command::new(READ_BINARY_ODD, 0, 0).with(tlv::element(0x54, &[0xFF; 4]));
         let answer = channel.send(&far.expecting(200)).expect("an answer");
         assert_eq!((answer.data.len(), answer.status), (200, Status::OK));
+    }
+
+    proptest! {
+        #[test]
+        fn any_commands_are_answered_without_a_panic(
+            commands in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..40), 1..8),
+            instruction in prop::sample::select(vec![
+                MANAGE_SECURITY, EXTERNAL_AUTHENTICATE, GENERAL_AUTHENTICATE, SELECT, READ_BINARY,
+                READ_BINARY_ODD, GET_RESPONSE,
+            ]),
+            piece in 0_u8..3,
+        ) {
+            let mut card = card(&[Fault::Pieces { bytes: piece }]);
+            card.react(&select_application().encode().expect("a command"));
+            for mut command in commands {
+                card.react(&command);
+                // The same with an instruction that the card knows.
+                if let [class, second, ..] = &mut command[..] {
+                    (*class, *second) = (0x00, instruction);
+                }
+                prop_assert_ne!(card.react(&command), Reaction::Gone);
+            }
+        }
     }
 
     #[test]

@@ -78,7 +78,7 @@ impl Portrait {
         data.extend_from_slice(&[0x01, 0, 0, 0, 0, 0]);
         data.extend_from_slice(picture);
         let data_length = 4 + data.len() as u32;
-        let mut record = b"FAC\0010\0".to_vec();
+        let mut record = b"FAC\x00010\x00".to_vec();
         record.extend_from_slice(&(14 + data_length).to_be_bytes());
         record.extend_from_slice(&1_u16.to_be_bytes());
         record.extend_from_slice(&data_length.to_be_bytes());
