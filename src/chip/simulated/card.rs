@@ -144,14 +144,8 @@ impl SimulatedCard {
     /// Does what the chip does with a command.
     pub fn react(&mut self, command: &[u8]) -> Reaction {
         self.commands += 1;
-        let now = self.commands;
-        let is_now = |fault: &&Fault| {
-            matches!(**fault,
-                Fault::Cut { at } | Fault::Leave { at } | Fault::Slow { at, .. }
-                | Fault::WrongMac { at } | Fault::Unprotected { at } | Fault::Stub { at }
-                | Fault::Status { at, .. } if at == now)
-        };
-        let fault = self.faults.iter().find(is_now).copied();
+        let now = Some(self.commands);
+        let fault = self.faults.iter().find(|fault| fault.at() == now).copied();
         let mut after = Duration::ZERO;
         let bytes = match fault {
             Some(Fault::Cut { .. } | Fault::Leave { .. }) => {
@@ -165,19 +159,20 @@ impl SimulatedCard {
                 self.power_up();
                 Response::of(Status::PROTECTION_WRONG).encode()
             }
+            Some(Fault::WrongMac { .. }) => {
+                let mut bytes = self.in_pieces(command);
+                // The last byte of the MAC stands before the two of the status.
+                if let Some(last) = bytes.iter_mut().rev().nth(2) {
+                    *last ^= 0x01;
+                }
+                bytes
+            }
+            Some(Fault::Slow { time, .. }) => {
+                after = time;
+                self.in_pieces(command)
+            }
             _ => self.in_pieces(command),
         };
-        let mut bytes = bytes;
-        match fault {
-            Some(Fault::Slow { time, .. }) => after = time,
-            // The last byte of the MAC stands before the two of the status.
-            Some(Fault::WrongMac { .. }) => {
-                if let Some(last) = bytes.iter_mut().rev().nth(2) {
-                    *last ^= 1;
-                }
-            }
-            _ => {}
-        }
         Reaction::Answer { bytes, after }
     }
 
@@ -242,7 +237,7 @@ impl SimulatedCard {
         if command.class & !Command::CHAINED != 0 {
             return Response::of(Status::UNKNOWN_CLASS);
         }
-        let result = match (command.instruction, command.parameters) {
+        let answer = match (command.instruction, command.parameters) {
             (SELECT, [0x00, _]) => self.select_master_file(),
             (SELECT, [0x04, _]) => self.select_application(&command.data),
             (SELECT, [0x02, _]) => self.select_file(&command.data),
@@ -257,13 +252,10 @@ impl SimulatedCard {
             (INTERNAL_AUTHENTICATE, _) => self.sign(&command.data),
             _ => Err(Status::UNKNOWN_INSTRUCTION),
         };
-        match result {
-            Ok((data, status)) => Response { data: SecretBytes::from(data), status },
-            Err(status) => Response::of(status),
-        }
+        answer.unwrap_or_else(Response::of)
     }
 
-    fn select_master_file(&mut self) -> Result<(Vec<u8>, Status), Status> {
+    fn select_master_file(&mut self) -> Result<Response, Status> {
         if !self.has(Fault::KnowsMf) {
             return Err(Status::UNKNOWN_INSTRUCTION);
         }
@@ -272,7 +264,7 @@ impl SimulatedCard {
         done()
     }
 
-    fn select_application(&mut self, name: &[u8]) -> Result<(Vec<u8>, Status), Status> {
+    fn select_application(&mut self, name: &[u8]) -> Result<Response, Status> {
         if name != APPLICATION {
             return Err(Status::FILE_NOT_FOUND);
         }
@@ -281,7 +273,7 @@ impl SimulatedCard {
         done()
     }
 
-    fn select_file(&mut self, identifier: &[u8]) -> Result<(Vec<u8>, Status), Status> {
+    fn select_file(&mut self, identifier: &[u8]) -> Result<Response, Status> {
         let file = self.find(|file| file.identifier() == identifier)?;
         self.choose(file)?;
         done()
@@ -306,11 +298,7 @@ impl SimulatedCard {
         Ok(())
     }
 
-    fn read(
-        &mut self,
-        [p1, p2]: [u8; 2],
-        expected: Option<usize>,
-    ) -> Result<(Vec<u8>, Status), Status> {
+    fn read(&mut self, [p1, p2]: [u8; 2], expected: Option<usize>) -> Result<Response, Status> {
         let offset = if p1 & 0x80 != 0 {
             if self.has(Fault::NoShortNames) {
                 return Err(Status::FILE_NOT_FOUND);
@@ -320,15 +308,12 @@ impl SimulatedCard {
         } else {
             usize::from(u16::from_be_bytes([p1, p2]))
         };
-        self.take(offset, expected.ok_or(Status::WRONG_LENGTH)?)
+        let (data, status) = self.take(offset, expected.ok_or(Status::WRONG_LENGTH)?)?;
+        Ok(Response { data: data.into(), status })
     }
 
     /// READ BINARY with the offset and the answer in elements, for what stands beyond 32,767.
-    fn read_odd(
-        &mut self,
-        [p1, p2]: [u8; 2],
-        command: &Command,
-    ) -> Result<(Vec<u8>, Status), Status> {
+    fn read_odd(&mut self, [p1, p2]: [u8; 2], command: &Command) -> Result<Response, Status> {
         match [p1, p2] {
             [0, 0] => {}
             [0, short @ 1..=0x1F] => {
@@ -349,7 +334,7 @@ impl SimulatedCard {
             _ => 4,
         };
         let (data, status) = self.take(offset, expected.saturating_sub(header))?;
-        Ok((tlv::element(0x53, &data), status))
+        Ok(Response { data: tlv::element(0x53, &data).into(), status })
     }
 
     /// Returns what stands in the selected file from `offset` on.
@@ -405,7 +390,7 @@ impl SimulatedCard {
         bytes
     }
 
-    fn give_challenge(&mut self, expected: Option<usize>) -> Result<(Vec<u8>, Status), Status> {
+    fn give_challenge(&mut self, expected: Option<usize>) -> Result<Response, Status> {
         if !self.contents.has_bac || !self.session.is_in_application {
             return Err(Status::CONDITIONS_NOT_MET);
         }
@@ -413,10 +398,10 @@ impl SimulatedCard {
         self.random.fill(&mut challenge).map_err(|_| Status::CONDITIONS_NOT_MET)?;
         self.session.challenge = Some(challenge);
         let length = expected.unwrap_or_default().min(challenge.len());
-        Ok((challenge[..length].to_vec(), Status::OK))
+        give(challenge[..length].to_vec())
     }
 
-    fn open_by_zone(&mut self, cryptogram: &[u8]) -> Result<(Vec<u8>, Status), Status> {
+    fn open_by_zone(&mut self, cryptogram: &[u8]) -> Result<Response, Status> {
         let challenge = self.session.challenge.take().ok_or(Status::CONDITIONS_NOT_MET)?;
         let key = self.zone_key()?;
         let opened = bac::answer(&key, &challenge, cryptogram, &mut self.random);
@@ -425,10 +410,10 @@ impl SimulatedCard {
             return Err(Status::AUTHENTICATION_FAILED);
         }
         self.session.next = Some(messaging);
-        Ok((answer, Status::OK))
+        give(answer)
     }
 
-    fn choose_pace(&mut self, data: &[u8]) -> Result<(Vec<u8>, Status), Status> {
+    fn choose_pace(&mut self, data: &[u8]) -> Result<Response, Status> {
         let wish = Wish::read(data).map_err(|_| Status::WRONG_DATA)?;
         let info = self.pace().ok_or(Status::WRONG_DATA)?;
         let is_offered = wish.oid == info.oid()
@@ -458,7 +443,7 @@ impl SimulatedCard {
         SecurityInfos::of_card_access(file).ok()?.pace.first().copied()
     }
 
-    fn choose_agreement(&mut self, data: &[u8]) -> Result<(Vec<u8>, Status), Status> {
+    fn choose_agreement(&mut self, data: &[u8]) -> Result<Response, Status> {
         let (cipher, _) = self.agreement()?;
         let info = ChipAuthenticationInfo { kind: KeyKind::Ecdh, cipher, key_id: None };
         let chosen = Elements::new(data).expect(0x80).map_err(|_| Status::WRONG_DATA)?;
@@ -470,7 +455,7 @@ impl SimulatedCard {
     }
 
     /// The one step of chip authentication as 3DES has it (ICAO 9303-11, 6.2.4.1).
-    fn agree_at_once(&mut self, data: &[u8]) -> Result<(Vec<u8>, Status), Status> {
+    fn agree_at_once(&mut self, data: &[u8]) -> Result<Response, Status> {
         let theirs = Elements::new(data).expect(0x91).map_err(|_| Status::WRONG_DATA)?;
         match self.agreement()? {
             (Cipher::TripleDes, _) => self.agree(theirs.value)?,
@@ -480,16 +465,16 @@ impl SimulatedCard {
     }
 
     /// A step of PACE, or the second of chip authentication.
-    fn go_on(&mut self, data: &[u8]) -> Result<(Vec<u8>, Status), Status> {
+    fn go_on(&mut self, data: &[u8]) -> Result<Response, Status> {
         if let Some(mut pace) = self.session.pace.take() {
             return match pace.answer(data, &mut self.random) {
                 Ok(ChipAnswer::Next(answer)) => {
                     self.session.pace = Some(pace);
-                    Ok((answer, Status::OK))
+                    give(answer)
                 }
                 Ok(ChipAnswer::Open(answer, messaging)) => {
                     self.session.next = Some(messaging);
-                    Ok((answer, Status::OK))
+                    give(answer)
                 }
                 Err(_) => Err(Status::AUTHENTICATION_FAILED),
             };
@@ -501,7 +486,7 @@ impl SimulatedCard {
             .and_then(|whole| whole.children().expect(0x80))
             .map_err(|_| Status::WRONG_DATA)?;
         self.agree(theirs.value)?;
-        Ok((tlv::element(0x7C, &[]), Status::OK))
+        give(tlv::element(0x7C, &[]))
     }
 
     /// Agrees on the keys of a new session, which begins behind the answer.
@@ -521,7 +506,7 @@ impl SimulatedCard {
         self.contents.agreement.ok_or(Status::REFERENCE_NOT_FOUND)
     }
 
-    fn sign(&self, challenge: &[u8]) -> Result<(Vec<u8>, Status), Status> {
+    fn sign(&self, challenge: &[u8]) -> Result<Response, Status> {
         if self.session.messaging.is_none() {
             return Err(Status::ACCESS_DENIED);
         }
@@ -530,7 +515,7 @@ impl SimulatedCard {
             return Err(Status::WRONG_LENGTH);
         }
         let signature = active.sign(seed, challenge).ok_or(Status::CONDITIONS_NOT_MET)?;
-        Ok((signature, Status::OK))
+        give(signature)
     }
 
     fn zone_key(&self) -> Result<MrzKey, Status> {
@@ -582,8 +567,12 @@ impl Card for SimulatedCard {
     }
 }
 
-fn done() -> Result<(Vec<u8>, Status), Status> {
-    Ok((Vec::new(), Status::OK))
+fn done() -> Result<Response, Status> {
+    Ok(Response::of(Status::OK))
+}
+
+fn give(data: Vec<u8>) -> Result<Response, Status> {
+    Ok(Response { data: data.into(), status: Status::OK })
 }
 
 /// Returns the file with another length in its header.

@@ -110,6 +110,22 @@ pub enum Fault {
     },
 }
 
+impl Fault {
+    /// Returns the command at which it happens, where it happens once.
+    pub(super) fn at(self) -> Option<u32> {
+        match self {
+            Fault::Cut { at }
+            | Fault::Leave { at }
+            | Fault::Slow { at, .. }
+            | Fault::WrongMac { at }
+            | Fault::Unprotected { at }
+            | Fault::Stub { at }
+            | Fault::Status { at, .. } => Some(at),
+            _ => None,
+        }
+    }
+}
+
 /// A text that names no fault.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Error)]
 #[error("no such fault of a simulated card")]
