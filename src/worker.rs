@@ -774,6 +774,7 @@ impl Desk {
                 }
                 let (enrolment, queue) =
                     (session.enrolment().clone(), session.queue_opened().clone());
+                self.chips.recall(&session);
                 self.session = Some(session);
                 if let Some(home) = self.home()? {
                     (self.emit)(Event::Unlocked(Box::new(Welcome {

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use super::{Checked, Desk, Emit, Event, Request, Shown};
+use super::{Checked, Desk, Emit, Event, Request, Shown, code_of};
 use crate::chip::contents::Files;
 use crate::chip::files::FileId;
 use crate::chip::length::LengthMemory;
@@ -17,7 +17,7 @@ use crate::chip::portrait::Portrait;
 use crate::chip::proof::Proof;
 use crate::chip::read::{self, ReadError, Reading, Step, Wanted};
 use crate::chip::{Card, CardError, CardReaders};
-use crate::device::DeviceError;
+use crate::device::{DeviceError, Session};
 use crate::document::Document;
 use crate::document::chip::Detail;
 
@@ -136,6 +136,9 @@ const WAIT_FOR_CARD: Duration = Duration::from_secs(60);
 /// How often the thread looks whether it is to stop while no card is there.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
 
+/// Name of the setting that keeps what readers and kinds of cards carry in one command.
+const LENGTHS: &str = "chip-lengths";
+
 /// What the thread of a reading gives at its end.
 pub struct ChipEnd {
     reading: Result<Box<Reading>, ChipFailure>,
@@ -168,6 +171,14 @@ struct Running {
 impl Chips {
     pub(super) fn new(readers: Arc<dyn CardReaders>) -> Chips {
         Chips { readers, lengths: LengthMemory::default(), running: None, number: 0 }
+    }
+
+    /// Takes up what was learnt of readers and kinds of cards before.
+    pub(super) fn recall(&mut self, session: &Session) {
+        match session.state().setting(LENGTHS) {
+            Ok(kept) => self.lengths = LengthMemory::from_text(&kept.unwrap_or_default()),
+            Err(error) => tracing::warn!(%error, "the lengths of commands were not found"),
+        }
     }
 
     pub(super) fn has_reader(&self) -> bool {
@@ -226,8 +237,15 @@ impl Desk {
             return Ok(());
         };
         running.thread.join().unwrap_or_default();
-        self.chips.lengths = end.lengths;
         let (Some(session), Some(shown)) = (&mut self.session, &self.shown) else { return Ok(()) };
+        let lengths = end.lengths.to_text();
+        if lengths != self.chips.lengths.to_text() {
+            // It saves a second the next time, and is worth no more than that.
+            if let Err(error) = session.set_setting(LENGTHS, &lengths) {
+                tracing::warn!(code = code_of(&error), "the lengths of commands were not kept");
+            }
+            self.chips.lengths = end.lengths;
+        }
         let since = Instant::now();
         let judged = end.reading.and_then(|reading| {
             let files = Files::of(&reading).ok_or(ChipFailure::NotADocument)?;
