@@ -15,11 +15,12 @@ use fieldcheck_ui as ui;
 
 use crate::checks::{ListCondition, ListState};
 use crate::clock::{Clock, DeviceTime};
-use crate::document::{Date, PartialDate};
+use crate::document::{Date, Document, PartialDate};
 use crate::keys::Pin;
 use crate::worker::{Checked, Event, Request, Worker};
 
 mod about;
+mod chip;
 mod entry;
 mod home;
 mod list;
@@ -43,6 +44,14 @@ struct State {
     pin: Pin,
     entry: entry::Entered,
     checked: Option<Checked>,
+    /// What was read or typed of the card before its chip was: what the chip disagrees with is named
+    /// with both values.
+    printed: Option<Document>,
+    chip: chip::Held,
+    /// The picture that is on the screen.
+    photo: Option<chip::Pixels>,
+    /// Pictures that have left it, and are overwritten once it was drawn without them.
+    left_photos: Vec<chip::Pixels>,
     outcome: outcome::Chosen,
     load: load::Held,
     /// Where the history of loads was opened from.
@@ -84,6 +93,10 @@ impl View {
                 pin: Pin::new(),
                 entry: entry::Entered::default(),
                 checked: None,
+                printed: None,
+                chip: chip::Held::default(),
+                photo: None,
+                left_photos: Vec::new(),
                 outcome: outcome::Chosen::default(),
                 load: load::Held::default(),
                 before_loads: ui::Screen::Home,
@@ -100,6 +113,7 @@ impl View {
         home::connect(&view);
         scan::connect(&view);
         verdict::connect(&view);
+        chip::connect(&view);
         entry::connect(&view);
         outcome::connect(&view);
         queue::connect(&view);
@@ -153,6 +167,7 @@ impl View {
             Event::TypedRefused(problems) => entry::show_problems(self, &problems),
             Event::NoSearchLeft => entry::show_no_search_left(self),
             Event::Answered(checked) => verdict::show(self, *checked),
+            Event::Chip(news) => chip::show(self, news),
             Event::CheckSaved { .. } => verdict::show_saved(self),
             Event::Saved { sequence } => outcome::show_saved(self, sequence),
             Event::NotSaved { code } => outcome::show_not_saved(self, code),
@@ -190,12 +205,23 @@ impl View {
         };
         if idle {
             self.lock();
-        } else if verdict_is_old && self.screen() == ui::Screen::Verdict {
+        } else if verdict_is_old && self.shows_a_person() {
             self.forget();
             self.go(ui::Screen::Home);
         }
+        verdict::wipe_photos(self);
         unlock::tick(self);
         scan::tick(self);
+    }
+
+    /// Whether a verdict is on the screen, or a reading of a chip that has ended. One that is under way
+    /// ends by itself, and the officer has both hands full.
+    fn shows_a_person(&self) -> bool {
+        match self.screen() {
+            ui::Screen::Verdict => true,
+            ui::Screen::Chip => !chip::is_under_way(self),
+            _ => false,
+        }
     }
 
     /// Locks the device and leaves nothing of a person on the screen.
@@ -234,6 +260,9 @@ impl View {
         if self.screen() == ui::Screen::Load && screen != ui::Screen::Load {
             self.ask(Request::WatchSticks(false));
         }
+        if screen != ui::Screen::Chip {
+            chip::stop(self);
+        }
         self.global::<ui::App>().set_screen(screen);
     }
 
@@ -242,11 +271,13 @@ impl View {
         {
             let mut state = self.state.borrow_mut();
             state.checked = None;
+            state.printed = None;
             state.outcome = outcome::Chosen::default();
             state.entry = entry::Entered::default();
             state.pin.clear();
         }
         self.clear_preview();
+        chip::stop(self);
         self.ask(Request::Forget);
     }
 
@@ -254,6 +285,7 @@ impl View {
     /// person left there.
     fn clear_preview(self: &Rc<View>) {
         verdict::clear(self);
+        chip::clear(self);
         entry::clear(self);
         outcome::clear(self);
         scan::clear(self);
@@ -277,6 +309,7 @@ fn connect_app(view: &Rc<View>) {
             // Each closes itself, one step at a time.
             ui::Screen::Load => return view.global::<ui::Load>().invoke_back(),
             ui::Screen::Loads => return view.global::<ui::Loads>().invoke_close(),
+            ui::Screen::Chip => return view.global::<ui::Chip>().invoke_back(),
             ui::Screen::Withdrawal => return view.global::<ui::WithdrawalView>().invoke_close(),
             _ => ui::Screen::Home,
         };

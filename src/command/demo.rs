@@ -548,6 +548,7 @@ fn write_screens(
         Arc::clone(clock),
         &digits,
         &pictures,
+        &place.chips(),
         &place.folder.join("packages"),
     )?;
     for file in &shots.files {

@@ -39,6 +39,7 @@ pub(super) fn show(view: &Rc<View>, home: &worker::Home) {
     if entry.get_problem() == ui::EntryProblem::SearchesUsedUp {
         entry.set_when(time_of_day(home.now.plus_seconds(renews_in)).into());
     }
+    view.global::<ui::Chip>().set_has_reader(home.has_card_reader);
     let screen = view.global::<ui::Home>();
     screen.set_list(line);
     screen.set_queue_count(to_int(u32::try_from(home.waiting).unwrap_or(u32::MAX)));

@@ -108,6 +108,7 @@ pub(super) fn show_saved(view: &Rc<View>, sequence: u64) {
         view.global::<ui::VerdictView>().set_asks_before_close(false);
     } else if view.screen() == ui::Screen::Verdict
         && view.global::<ui::VerdictView>().get_reply() == ui::Reply::AsCard
+        && view.global::<ui::VerdictView>().get_can_settle()
     {
         // A referral that was settled: on to the next person.
         view.forget();

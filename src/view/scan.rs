@@ -81,7 +81,9 @@ pub(super) fn start(view: &Rc<View>) {
 /// Looks for a card, unless a match on the screen has no outcome yet: then that is asked first.
 pub(super) fn start_unless_asked(view: &Rc<View>) {
     let verdict = view.global::<ui::VerdictView>();
-    if view.screen() == ui::Screen::Verdict && verdict.get_asks_before_close() {
+    let is_here = matches!(view.screen(), ui::Screen::Verdict | ui::Screen::Chip);
+    if is_here && verdict.get_asks_before_close() {
+        view.go(ui::Screen::Verdict);
         verdict.set_asking(true);
     } else {
         start(view);

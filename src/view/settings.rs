@@ -36,6 +36,7 @@ pub(super) fn connect(view: &Rc<View>) {
     settings.set_auto_lock(minutes(view));
     settings.on_set_theme(callback_with(view, |view, theme| {
         view.global::<ui::App>().set_theme(theme);
+        super::verdict::show_photo(view);
         keep(view, "theme", word_of(&THEMES, theme));
     }));
     settings.on_set_language(callback_with(view, |view, language| {

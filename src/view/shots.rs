@@ -21,6 +21,7 @@ use crate::camera::pictures::PictureSource;
 use crate::carried::Stick;
 use crate::clock::Clock;
 use crate::device::Device;
+use crate::platform::simulated::SimulatedCards;
 use crate::worker::{Event, Worker};
 
 /// What was written.
@@ -61,8 +62,8 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// Size of the pictures: the smallest handheld.
 const SIZE: (u32, u32) = (480, 800);
 
-/// Unlocks `device`, shows it `pictures` one after the other and `stick` with its packages, and writes
-/// the screens to `folder`.
+/// Unlocks `device`, shows it `pictures` one after the other, holds the simulated chips of `chips` to it
+/// and pushes `stick` with its packages in, and writes the screens to `folder`.
 ///
 /// Sets the process's Slint platform, which can be done once.
 pub fn write(
@@ -71,6 +72,7 @@ pub fn write(
     clock: Arc<dyn Clock>,
     pin: &[u8],
     pictures: &[PathBuf],
+    chips: &Path,
     stick: &Path,
 ) -> Result<Shots, ShotsError> {
     let window = MinimalSoftwareWindow::new(RepaintBufferType::NewBuffer);
@@ -86,6 +88,7 @@ pub fn write(
         device,
         Box::new(move || Ok(Box::new(PictureSource::open(&paths)?) as Box<dyn FrameSource>)),
         Box::new(move || vec![stick.clone()]),
+        Arc::new(SimulatedCards::new(chips.to_owned())),
         Arc::new(move |event| {
             let message = match event {
                 Event::Frame(frame, origin) => Message::Frame(preview(&frame, origin, false)),
@@ -160,6 +163,9 @@ impl Walk {
                 self.record_wrong_person()?;
                 view.global::<ui::Outcome>().invoke_next();
             } else if is_verdict {
+                if verdict.get_chip_readable() {
+                    self.read_chip(&name)?;
+                }
                 verdict.invoke_next();
             } else {
                 view.global::<ui::Scan>().invoke_retry();
@@ -209,6 +215,23 @@ impl Walk {
             view.global::<ui::Loads>().get_rows().row_count() > 0
         })?;
         self.shoot("18-loads")
+    }
+
+    /// Reads the chip of the card on the screen, and shows what it proved.
+    fn read_chip(&mut self, card: &str) -> Result<(), ShotsError> {
+        let view = Rc::clone(&self.view);
+        view.global::<ui::VerdictView>().invoke_read_chip();
+        self.shoot(&format!("chip-{card}-hold"))?;
+        let has_failed = |view: &Rc<View>| {
+            view.screen() == ui::Screen::Chip
+                && view.global::<ui::Chip>().get_step() == ui::ChipStep::Failed
+        };
+        self.wait("the chip", |view| view.screen() == ui::Screen::Verdict || has_failed(view))?;
+        self.shoot(&format!("chip-{card}"))?;
+        if has_failed(&view) {
+            view.global::<ui::Chip>().invoke_back();
+        }
+        Ok(())
     }
 
     fn record_wrong_person(&mut self) -> Result<(), ShotsError> {

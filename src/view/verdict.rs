@@ -3,11 +3,12 @@
 use std::rc::Rc;
 
 use fieldcheck_ui as ui;
-use slint::{ModelRc, VecModel};
+use slint::{Image, Model as _, ModelRc, VecModel};
 use sync_format::v1::notice::{Action, Category, Caution, Notice};
 
 use super::{View, callback, callback_with, date_text, list_line, partial_date_text, to_int};
-use crate::checks::{Basis, DocumentProof, Finding, FindingKind, Verdict};
+use crate::checks::{Basis, DocumentProof, Finding, FindingKind, Origin, Todo, Verdict};
+use crate::document::chip::{Detail, differences};
 use crate::document::{Date, Document, Expiry, NumberKind, PersonalNumber, Sex, Source};
 use crate::matching::{self, FieldAgreement, NumberAgreement};
 use crate::verdict::RegisterLine;
@@ -23,6 +24,8 @@ pub(super) fn connect(view: &Rc<View>) {
     verdict.on_type_in(callback(view, super::entry::start));
     verdict.on_open_load(callback(view, super::load::open));
     verdict.on_ticked(callback(view, super::outcome::show_checks));
+    verdict.on_read_chip(callback(view, super::chip::start));
+    verdict.on_not_alike(callback(view, photo_differs));
     verdict.on_save_again(callback(view, |view| view.ask(Request::RecordCheck)));
     verdict.on_alike(callback(view, |view| {
         let verdict = view.global::<ui::VerdictView>();
@@ -89,9 +92,23 @@ pub(super) fn leading_notice(checked: &Checked) -> Option<u64> {
 
 /// Shows the answer to a check.
 pub(super) fn show(view: &Rc<View>, checked: Checked) {
+    let verdict = view.global::<ui::VerdictView>();
+    // An answer that did not fit stands, whatever the chip says.
+    let mut reply = ui::Reply::None;
+    let printed = match (&checked.chip, take_printed(view)) {
+        (None, _) => None,
+        // The person is gone: their chip comes too late.
+        (Some(_), None) => return,
+        (Some(_), printed) => {
+            if verdict.get_reply() == ui::Reply::Other {
+                reply = ui::Reply::Other;
+            }
+            printed
+        }
+    };
+    super::chip::end(view);
     clear(view);
     super::scan::clear(view);
-    let verdict = view.global::<ui::VerdictView>();
     let answer = &checked.answer;
     verdict.set_answer(match answer.verdict {
         Verdict::Clear => ui::VerdictKind::Clear,
@@ -105,7 +122,11 @@ pub(super) fn show(view: &Rc<View>, checked: Checked) {
     let today = Date::from_days(checked.now.vietnam_day());
     verdict.set_person(person(&checked.document, today));
     let findings: Vec<ui::FindingLine> =
-        answer.findings.iter().map(|finding| finding_line(finding, &checked.document)).collect();
+        answer
+            .findings
+            .iter()
+            .map(|finding| finding_line(finding, &checked.document, printed.as_ref()))
+            .collect();
     verdict.set_findings(ModelRc::new(VecModel::from(findings)));
     if let Some(basis) = answer.leading_basis() {
         verdict.set_has_notice(true);
@@ -124,14 +145,91 @@ pub(super) fn show(view: &Rc<View>, checked: Checked) {
         RegisterLine::NumberOnly => ui::RegisterLine::NumberOnly,
     });
     verdict.set_asks_before_close(answer.verdict == Verdict::Match);
+    verdict.set_can_settle(answer.findings.iter().all(|it| it.origin != Origin::Chip));
+    if answer.verdict == Verdict::Refer {
+        verdict.set_reply(reply);
+    }
+    verdict.set_chip_readable(
+        checked.chip.is_none()
+            && checked.document.source != Source::Chip
+            && checked.document.personal_number().is_some(),
+    );
+    verdict.set_chip_asked(answer.todo() == Todo::ReadChip);
+    if let Some(chip) = &checked.chip {
+        verdict.set_has_chip(true);
+        verdict.set_chip(super::chip::proof_to_ui(&chip.proof));
+        verdict.set_chip_simulated(chip.is_simulated);
+    }
     {
         let mut state = view.state.borrow_mut();
         state.checked = Some(checked);
+        state.printed = printed;
         state.entry = super::entry::Entered::default();
     }
+    show_photo(view);
     view.touch();
     super::entry::clear(view);
     view.go(ui::Screen::Verdict);
+}
+
+/// Takes what was read or typed of the person on the screen before the chip was.
+fn take_printed(view: &Rc<View>) -> Option<Document> {
+    let mut state = view.state.borrow_mut();
+    let before = state.checked.as_ref().filter(|it| it.chip.is_none()).map(|it| it.document.clone());
+    let kept = state.printed.take();
+    before.or(kept)
+}
+
+/// Shows the picture in the chip, in the colours of the theme.
+pub(super) fn show_photo(view: &Rc<View>) {
+    clear_photo(view);
+    let is_night = view.global::<ui::App>().get_theme() == ui::ThemeMode::Night;
+    let pixels = {
+        let state = view.state.borrow();
+        let chip = state.checked.as_ref().and_then(|checked| checked.chip.as_ref());
+        chip.and_then(|chip| chip.portrait.as_ref())
+            .and_then(|portrait| super::chip::picture(portrait, is_night))
+    };
+    let verdict = view.global::<ui::VerdictView>();
+    verdict.set_has_photo(pixels.is_some());
+    if let Some(pixels) = pixels {
+        verdict.set_photo(Image::from_rgb8(pixels.clone()));
+        view.state.borrow_mut().photo = Some(pixels);
+    }
+}
+
+/// Takes the picture from the screen.
+fn clear_photo(view: &Rc<View>) {
+    let verdict = view.global::<ui::VerdictView>();
+    verdict.set_has_photo(false);
+    verdict.set_photo(Image::default());
+    let mut state = view.state.borrow_mut();
+    let left = state.photo.take();
+    state.left_photos.extend(left);
+}
+
+/// Overwrites the pictures that have left the screen since the last tick.
+pub(super) fn wipe_photos(view: &View) {
+    let left = std::mem::take(&mut view.state.borrow_mut().left_photos);
+    left.into_iter().for_each(super::chip::wipe);
+}
+
+/// The officer says that the photo in the chip is not of the person: whatever was answered, this is
+/// for the duty officer now, and words do not settle it.
+fn photo_differs(view: &Rc<View>) {
+    let verdict = view.global::<ui::VerdictView>();
+    // A match is stricter, and has its own step for the photo.
+    if !verdict.get_has_photo() || verdict.get_answer() == ui::VerdictKind::Match {
+        return;
+    }
+    let said = ui::FindingLine { kind: ui::FindingKind::PhotoDiffers, ..Default::default() };
+    let before: Vec<_> = verdict.get_findings().iter().filter(|it| it.kind != said.kind).collect();
+    let findings: Vec<_> = std::iter::once(said).chain(before).collect();
+    verdict.set_findings(ModelRc::new(VecModel::from(findings)));
+    verdict.set_answer(ui::VerdictKind::Refer);
+    verdict.set_can_settle(false);
+    // Assumes: the nearest that can be recorded; the record says that nothing could be told.
+    view.ask(Request::AnswerDiffers);
 }
 
 /// Takes the person and the answer from the screen.
@@ -155,6 +253,13 @@ pub(super) fn clear(view: &Rc<View>) {
     verdict.set_check_second(false);
     verdict.set_asking(false);
     verdict.set_reply(ui::Reply::None);
+    verdict.set_chip_readable(false);
+    verdict.set_chip_asked(false);
+    verdict.set_has_chip(false);
+    verdict.set_chip(ui::ChipProof::default());
+    verdict.set_chip_simulated(false);
+    verdict.set_can_settle(true);
+    clear_photo(view);
 }
 
 /// Shows that the record of the check was committed.
@@ -255,7 +360,11 @@ fn person(document: &Document, today: Date) -> ui::PersonLine {
     }
 }
 
-fn finding_line(finding: &Finding, document: &Document) -> ui::FindingLine {
+fn finding_line(
+    finding: &Finding,
+    document: &Document,
+    printed: Option<&Document>,
+) -> ui::FindingLine {
     let basis = finding.basis.as_ref();
     let date = match finding.kind {
         FindingKind::DocumentLost | FindingKind::DocumentStolen | FindingKind::DocumentRevoked => {
@@ -285,11 +394,60 @@ fn finding_line(finding: &Finding, document: &Document) -> ui::FindingLine {
         }
         _ => None,
     };
-    ui::FindingLine {
+    let mut line = ui::FindingLine {
         kind: kind_to_ui(finding.kind),
         date: date.map(date_text).unwrap_or_default().into(),
         value: value.unwrap_or_default().into(),
+        ..ui::FindingLine::default()
+    };
+    if let (Some(detail), Some(printed)) = (chip_detail(finding.kind), printed) {
+        // Where the card around it agrees, the chip states it in two ways itself.
+        if differences(document, printed).contains(&detail) {
+            line.value = detail_text(printed, detail).into();
+        }
+        line.chip = detail_text(document, detail).into();
+        line.typed = printed.source == Source::Typed;
     }
+    line
+}
+
+/// Returns what a finding says that the chip states otherwise.
+fn chip_detail(kind: FindingKind) -> Option<Detail> {
+    Some(match kind {
+        FindingKind::ChipNumberDiffers => Detail::Number,
+        FindingKind::ChipNameDiffers => Detail::Name,
+        FindingKind::ChipBirthDiffers => Detail::Birth,
+        FindingKind::ChipSexDiffers => Detail::Sex,
+        FindingKind::ChipIssueDiffers => Detail::Issued,
+        FindingKind::ChipExpiryDiffers => Detail::Expiry,
+        FindingKind::ChipOldNumberDiffers => Detail::OldNumber,
+        _ => return None,
+    })
+}
+
+/// Writes one detail of a document as cards print it, in whatever language the screen is; empty where
+/// it is not stated.
+fn detail_text(document: &Document, detail: Detail) -> String {
+    let number = |kind| {
+        let found = document.numbers.iter().find(|number| number.value.kind() == kind);
+        found.map(|number| number.value.grouped())
+    };
+    let text = match detail {
+        Detail::Number => number(NumberKind::Personal).or_else(|| number(NumberKind::Passport)),
+        Detail::Name => document.name.as_ref().map(|name| name.value.as_str().to_uppercase()),
+        Detail::Birth => document.birth.as_ref().map(|birth| partial_date_text(birth.value)),
+        Detail::Sex => document.sex.as_ref().map(|sex| match sex.value {
+            Sex::Male => "Nam".to_owned(),
+            Sex::Female => "Nữ".to_owned(),
+        }),
+        Detail::Issued => document.issued.as_ref().map(|issued| date_text(issued.value)),
+        Detail::Expiry => document.expiry.as_ref().map(|expiry| match expiry.value {
+            Expiry::On(date) => date_text(date),
+            Expiry::Never => "Không thời hạn".to_owned(),
+        }),
+        Detail::OldNumber => number(NumberKind::Cmnd),
+    };
+    text.unwrap_or_default()
 }
 
 fn notice_line(basis: &Basis) -> ui::NoticeLine {
@@ -345,6 +503,14 @@ fn kind_to_ui(kind: FindingKind) -> ui::FindingKind {
         FindingKind::DocumentStolen => ui::FindingKind::DocumentStolen,
         FindingKind::DocumentRevoked => ui::FindingKind::DocumentRevoked,
         FindingKind::ChipRefuted => ui::FindingKind::ChipRefuted,
+        FindingKind::ChipCopy => ui::FindingKind::ChipCopy,
+        FindingKind::ChipNumberDiffers => ui::FindingKind::ChipNumberDiffers,
+        FindingKind::ChipNameDiffers => ui::FindingKind::ChipNameDiffers,
+        FindingKind::ChipBirthDiffers => ui::FindingKind::ChipBirthDiffers,
+        FindingKind::ChipSexDiffers => ui::FindingKind::ChipSexDiffers,
+        FindingKind::ChipIssueDiffers => ui::FindingKind::ChipIssueDiffers,
+        FindingKind::ChipExpiryDiffers => ui::FindingKind::ChipExpiryDiffers,
+        FindingKind::ChipOldNumberDiffers => ui::FindingKind::ChipOldNumberDiffers,
         FindingKind::NumberSexContradiction => ui::FindingKind::NumberSexContradiction,
         FindingKind::NumberYearContradiction => ui::FindingKind::NumberYearContradiction,
         FindingKind::IssueBirthContradiction => ui::FindingKind::IssueBirthContradiction,
@@ -379,4 +545,81 @@ pub(super) fn open_checks(view: &Rc<View>) -> i32 {
         .into_iter()
         .filter(|ticked| !ticked)
         .count() as i32
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::document::chip::{ChipText, join, read};
+    use crate::document::qr;
+    use crate::document::typed::{self, TypedEntry};
+
+    const ZONE: &str = "IDVNM0889999015048088999901<<5\n8803023M2803021VNM<<<<<<<<<<<4\n\
+                        NGUYEN<<VAN<MAU<<<<<<<<<<<<<<<";
+    const PAYLOAD: &str = "048088999901|201999901|Trần Thị Giả|05031988|Nam|\
+                           Tổ 99, Thọ Quang Giả, Sơn Trà, Đà Nẵng|15082021";
+
+    /// Returns the line of a finding on a card whose QR code, or typed entry, is `printed`.
+    fn line(kind: FindingKind, texts: &ChipText<'_>, printed: &Document) -> ui::FindingLine {
+        let (chip, _) = read(ZONE, texts).expect("a zone");
+        let (document, _) = join(chip, printed);
+        let finding = Finding {
+            kind,
+            verdict: kind.verdict(),
+            origin: kind.origin(),
+            basis: None,
+            agreements: None,
+            todo: Todo::CallDuty,
+        };
+        finding_line(&finding, &document, Some(printed))
+    }
+
+    #[test]
+    fn what_chip_and_card_state_differently_is_named_with_both_values() {
+        let printed = qr::parse(PAYLOAD.as_bytes()).expect("a card");
+        let texts = ChipText {
+            name: Some("Nguyễn Văn Mẫu"),
+            old_number: Some("201999902"),
+            issued: Some("16/08/2021"),
+            ..ChipText::default()
+        };
+        for (kind, card, chip) in [
+            (FindingKind::ChipNameDiffers, "TRẦN THỊ GIẢ", "NGUYỄN VĂN MẪU"),
+            (FindingKind::ChipBirthDiffers, "05/03/1988", "02/03/1988"),
+            (FindingKind::ChipIssueDiffers, "15/08/2021", "16/08/2021"),
+            (FindingKind::ChipOldNumberDiffers, "201 999 901", "201 999 902"),
+        ] {
+            let line = line(kind, &texts, &printed);
+            assert_eq!((line.value.as_str(), line.chip.as_str()), (card, chip), "{}", kind.code());
+            assert!(!line.typed);
+        }
+    }
+
+    #[test]
+    fn a_chip_that_contradicts_itself_is_not_laid_on_the_card() {
+        let printed = qr::parse(PAYLOAD.as_bytes()).expect("a card");
+        let texts = ChipText { sex: Some("Nữ"), ..ChipText::default() };
+        let line = line(FindingKind::ChipSexDiffers, &texts, &printed);
+        assert_eq!((line.value.as_str(), line.chip.as_str()), ("", "Nam"));
+    }
+
+    #[test]
+    fn what_was_typed_is_not_called_the_card() {
+        let entry = TypedEntry {
+            number: "048088999901".into(),
+            name: "Trần Thị Giả".into(),
+            ..TypedEntry::default()
+        };
+        let printed = typed::parse(&entry).expect("an entry");
+        let line = line(FindingKind::ChipNameDiffers, &ChipText::default(), &printed);
+        assert!(line.typed);
+        assert_eq!((line.value.as_str(), line.chip.as_str()), ("TRẦN THỊ GIẢ", "NGUYEN VAN MAU"));
+    }
+
+    #[test]
+    fn each_detail_of_a_chip_has_a_finding_and_no_other_kind_has_one() {
+        let details: Vec<Detail> =
+            FindingKind::ALL.iter().filter_map(|kind| chip_detail(*kind)).collect();
+        assert_eq!(details, Detail::ALL);
+    }
 }

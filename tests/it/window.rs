@@ -12,8 +12,10 @@ use fieldcheck::carried::Stick;
 use fieldcheck::clock::{DeviceTime, FixedClock};
 use fieldcheck::device::{self, Device, RecentKind};
 use fieldcheck::document::{Date, Name};
-use fieldcheck::invented::{World, draw};
+use fieldcheck::chip::simulated::folder;
+use fieldcheck::invented::{World, chips, draw};
 use fieldcheck::keys::{ArgonCost, Pin, SimulatedDeviceKey};
+use fieldcheck::platform::simulated::SimulatedCards;
 use fieldcheck::snapshot::build::{self, Draft, Terms, Unit};
 use fieldcheck::snapshot::keyring::Keyring;
 use fieldcheck::snapshot::withdrawal;
@@ -182,6 +184,36 @@ impl Duty {
         self.folder.path().join("DON-MAU-1")
     }
 
+    /// The folder of the simulated chips; a device has a reader where it is there.
+    fn chips(&self) -> PathBuf {
+        self.folder.path().join("chips")
+    }
+
+    /// The card whose chip has this story, with a reader, all chips, and the anchor of their state.
+    fn with_chip(story: &str) -> Duty {
+        let world = World::new(7, 40, Date::from_days(NOW.vietnam_day()));
+        let all = chips::chips(&world.cards());
+        let card = &all.iter().find(|chip| chip.story == story).unwrap().card;
+        let duty = Duty::with_cards(&[card]);
+        for chip in &all {
+            let path = duty.chips().join(chip.number.digits());
+            std::fs::create_dir_all(&path).unwrap();
+            folder::write(&path, &chip.contents, &chip.faults).unwrap();
+        }
+        let today = Date::from_days(NOW.vietnam_day());
+        let rows = [
+            Anchor { id: 1, kind: AnchorKind::Certificate, der: chips::anchor() },
+            Anchor { id: 2, kind: AnchorKind::RevocationList, der: chips::revocations(today) },
+        ];
+        let draft = build::anchors(&rows, terms(1), &units(), &duty.seed).unwrap();
+        let path = duty.folder.path().join("package.fcsnap");
+        std::fs::write(&path, package(&draft, &[Role::Anchors])).unwrap();
+        let mut device = duty.device();
+        let mut session = device.unlock(&the_pin()).unwrap();
+        device.install(&mut session, &path, |_| Proceed::Continue).unwrap();
+        duty
+    }
+
     /// Writes a package on the stick, which is pushed in by that.
     fn carries(&self, file: &str, package: &[u8]) {
         std::fs::create_dir_all(self.stick()).unwrap();
@@ -280,6 +312,7 @@ impl Officer {
                     if folder.is_dir() { vec![stick] } else { Vec::new() }
                 }
             }),
+            Arc::new(SimulatedCards::new(duty.chips())),
             Arc::new(move |event| {
                 let message = match event {
                     Event::Frame(frame, origin) => Message::Frame(preview(&frame, origin, false)),
@@ -937,4 +970,125 @@ fn a_withdrawal_by_a_stranger_is_refused() {
     assert_eq!(view.get_problem(), ui::WithdrawalProblem::Signatures);
     assert!(officer.sees("Không nhận lệnh đình nã này"));
     assert!(officer.button("THỰC HIỆN ĐÌNH NÃ").is_none());
+}
+
+impl Officer {
+    /// Scans the card, and has the chip read that is held to the device.
+    fn reads_the_chip(&self) -> ui::VerdictView<'_> {
+        self.scans();
+        let verdict = self.window().global::<ui::VerdictView>();
+        assert_eq!(verdict.get_answer(), ui::VerdictKind::NotListed);
+        assert!(!verdict.get_has_chip());
+        self.presses("Đọc chip");
+        self.waits_for("the chip", |window| window.global::<ui::VerdictView>().get_has_chip());
+        assert!(self.is_at(ui::Screen::Verdict));
+        verdict
+    }
+
+    fn scans(&self) {
+        self.unlocks();
+        self.presses("QUÉT THẺ");
+        self.waits_for_screen(ui::Screen::Verdict);
+    }
+}
+
+#[test]
+fn a_chip_proves_a_card_and_its_photo_goes_with_the_person() {
+    let duty = Duty::with_chip("genuine");
+    let officer = Officer::at(&duty);
+    let verdict = officer.reads_the_chip();
+    assert_eq!(verdict.get_answer(), ui::VerdictKind::Clear);
+    assert_eq!(verdict.get_chip().signer, ui::ChipSigner::State);
+    assert_eq!(verdict.get_chip().copy, ui::ChipCopy::NoCopy);
+    assert!(verdict.get_has_photo() && verdict.get_photo().size().width > 0);
+    assert!(officer.sees("So ảnh với người đang đứng trước mặt."));
+    assert!(officer.sees("MÔ PHỎNG: chương trình đóng vai thẻ này."));
+
+    officer.presses("Đóng");
+    assert!(officer.is_at(ui::Screen::Home));
+    assert!(!verdict.get_has_chip() && !verdict.get_has_photo());
+    assert_eq!(verdict.get_photo().size().width, 0);
+    officer.view.tick();
+}
+
+#[test]
+fn a_photo_of_somebody_else_is_for_the_duty_officer_and_is_not_settled_by_words() {
+    let duty = Duty::with_chip("genuine");
+    let officer = Officer::at(&duty);
+    let verdict = officer.reads_the_chip();
+    officer.presses("Không giống");
+    assert_eq!(verdict.get_answer(), ui::VerdictKind::Refer);
+    let first = verdict.get_findings().row_data(0).unwrap();
+    assert_eq!(first.kind, ui::FindingKind::PhotoDiffers);
+    officer.presses("Có giải thích");
+    officer.presses("Đã làm rõ");
+    officer.lets_pass(Duration::from_millis(300));
+    assert!(officer.is_at(ui::Screen::Verdict));
+    assert_eq!(verdict.get_answer(), ui::VerdictKind::Refer);
+    drop(verdict);
+    drop(officer);
+    let recorded = duty.recorded();
+    assert!(recorded.contains(&(RecentKind::Outcome, Some(Outcome::CouldNotTell))), "{recorded:?}");
+}
+
+#[test]
+fn what_the_chip_says_otherwise_than_the_card_is_named_with_both_values() {
+    let duty = Duty::with_chip("another name than printed");
+    let officer = Officer::at(&duty);
+    officer.scans();
+    let printed = officer.window().global::<ui::VerdictView>().get_person().name;
+    officer.presses("Đọc chip");
+    officer.waits_for("the chip", |window| window.global::<ui::VerdictView>().get_has_chip());
+    let verdict = officer.window().global::<ui::VerdictView>();
+    assert_eq!(verdict.get_answer(), ui::VerdictKind::Refer);
+    let first = verdict.get_findings().row_data(0).unwrap();
+    assert_eq!(first.kind, ui::FindingKind::ChipNameDiffers);
+    assert_eq!((first.value, first.chip.as_str()), (printed, "NGƯỜI GIẢ TRONG CHIP"));
+    assert!(!verdict.get_can_settle());
+}
+
+#[test]
+fn a_card_that_is_pulled_away_is_read_on_by_itself() {
+    let duty = Duty::with_chip("pulled away twice while it is read");
+    let officer = Officer::at(&duty);
+    let verdict = officer.reads_the_chip();
+    assert_eq!(verdict.get_answer(), ui::VerdictKind::Clear);
+}
+
+#[test]
+fn the_answer_stays_where_no_card_comes_and_the_officer_stops() {
+    let duty = Duty::with_chip("genuine");
+    // No card has this folder's number any more.
+    std::fs::remove_dir_all(duty.chips()).unwrap();
+    std::fs::create_dir_all(duty.chips()).unwrap();
+    let officer = Officer::at(&duty);
+    officer.scans();
+    let name = officer.window().global::<ui::VerdictView>().get_person().name;
+    for _ in 0..2 {
+        officer.presses("Đọc chip");
+        assert!(officer.is_at(ui::Screen::Chip));
+        officer.lets_pass(Duration::from_millis(300));
+        assert_eq!(officer.window().global::<ui::Chip>().get_step(), ui::ChipStep::Hold);
+        officer.presses("Bỏ qua chip");
+        assert!(officer.is_at(ui::Screen::Verdict));
+        let verdict = officer.window().global::<ui::VerdictView>();
+        assert_eq!(verdict.get_answer(), ui::VerdictKind::NotListed);
+        assert_eq!(verdict.get_person().name, name);
+    }
+    // What was stopped has nothing more to say.
+    officer.lets_pass(Duration::from_millis(600));
+    assert!(officer.is_at(ui::Screen::Verdict));
+    officer.presses("Đọc chip");
+    officer.presses("Khóa máy");
+    officer.lets_pass(Duration::from_millis(600));
+    assert!(officer.is_at(ui::Screen::Unlock));
+    assert_eq!(officer.window().global::<ui::VerdictView>().get_person().name, "");
+}
+
+#[test]
+fn without_a_reader_no_chip_is_offered() {
+    let duty = Duty::with_cards(&["clean-2021"]);
+    let officer = Officer::at(&duty);
+    officer.scans();
+    assert!(officer.button("Đọc chip").is_none());
 }

@@ -60,7 +60,7 @@ struct Case {
 }
 
 fn finding(kind: FindingKind, date: &str, value: &str) -> FindingLine {
-    FindingLine { kind, date: date.into(), value: value.into() }
+    FindingLine { kind, date: date.into(), value: value.into(), ..Default::default() }
 }
 
 fn findings(ui: &AppWindow, lines: Vec<FindingLine>) {
@@ -92,7 +92,93 @@ fn verdict(ui: &AppWindow, answer: VerdictKind, lines: Vec<FindingLine>) {
     view.set_check_second(false);
     view.set_person(mau());
     view.set_notice(exit_suspension());
+    view.set_chip_readable(false);
+    view.set_chip_asked(false);
+    view.set_has_chip(false);
+    view.set_chip_simulated(false);
+    view.set_has_photo(false);
+    view.set_photo(Image::default());
+    view.set_can_settle(true);
+    ui.global::<Chip>().set_has_reader(true);
     findings(ui, lines);
+}
+
+/// A verdict after its chip was read, with the photo in it.
+fn chip_verdict(ui: &AppWindow, answer: VerdictKind, lines: Vec<FindingLine>, chip: ChipProof) {
+    verdict(ui, answer, lines);
+    let view = ui.global::<VerdictView>();
+    view.set_proof(match (chip.signer, chip.copy) {
+        (ChipSigner::State, ChipCopy::NoCopy) => Proof::Genuine,
+        (ChipSigner::State, _) => Proof::CopyNotExcluded,
+        (ChipSigner::NoAnchor, _) => Proof::Consistent,
+        _ => Proof::Refuted,
+    });
+    view.set_has_chip(true);
+    view.set_can_settle(answer != VerdictKind::Refer);
+    view.set_chip(chip);
+    view.set_photo(a_face(ui));
+    view.set_has_photo(true);
+}
+
+fn genuine() -> ChipProof {
+    ChipProof {
+        signer: ChipSigner::State,
+        data: ChipData::Unchanged,
+        copy: ChipCopy::NoCopy,
+        revocation: ChipRevocation::Current,
+        country: "UT".into(),
+        date: "24/11/2026".into(),
+    }
+}
+
+fn refuted(signer: ChipSigner, data: ChipData, copy: ChipCopy) -> ChipProof {
+    let revocation = ChipRevocation::None;
+    ChipProof { signer, data, copy, revocation, ..Default::default() }
+}
+
+/// A chip that states something otherwise than the card around it.
+fn differing(kind: FindingKind, card: &str, chip: &str) -> FindingLine {
+    FindingLine { chip: chip.into(), ..finding(kind, "", card) }
+}
+
+/// Something like a face, in the colours that Rust gives it in this theme.
+fn a_face(ui: &AppWindow) -> Image {
+    const WIDE: u32 = 240;
+    const HIGH: u32 = 300;
+    let is_night = ui.global::<App>().get_theme() == ThemeMode::Night;
+    let mut pixels = SharedPixelBuffer::<Rgba8Pixel>::new(WIDE, HIGH);
+    for (at, pixel) in pixels.make_mut_slice().iter_mut().enumerate() {
+        let (x, y) = ((at as u32 % WIDE) as f32, (at as u32 / WIDE) as f32);
+        let inside = |x0: f32, y0: f32, wide: f32, high: f32| {
+            ((x - x0) / wide).powi(2) + ((y - y0) / high).powi(2) < 1.0
+        };
+        let [r, g, b] = if inside(120.0, 128.0, 58.0, 74.0) && y > 92.0 {
+            [0xA8, 0xB4, 0xB8]
+        } else if inside(120.0, 116.0, 66.0, 76.0) && y < 150.0 {
+            [0x45, 0x53, 0x58]
+        } else if inside(120.0, 320.0, 106.0, 108.0) || inside(120.0, 190.0, 28.0, 60.0) {
+            [0x6E, 0x7C, 0x82]
+        } else {
+            [0xD5, 0xDD, 0xE3]
+        };
+        *pixel = if is_night {
+            Rgba8Pixel { r: g, g: 0, b: 0, a: 255 }
+        } else {
+            Rgba8Pixel { r, g, b, a: 255 }
+        };
+    }
+    Image::from_rgba8(pixels)
+}
+
+/// The chip being read, of the person on the verdict.
+fn chip(ui: &AppWindow, step: ChipStep, simulated: bool) {
+    verdict(ui, VerdictKind::NotListed, vec![]);
+    ui.global::<App>().set_screen(Screen::Chip);
+    let chip = ui.global::<Chip>();
+    chip.set_step(step);
+    chip.set_simulated(simulated);
+    chip.set_percent(64);
+    chip.set_failure(ChipFailure::Silent);
 }
 
 fn mau() -> PersonLine {
@@ -510,6 +596,138 @@ const CASES: &[Case] = &[
     Case { name: "withdrawal", set: |ui| withdrawal(ui, WithdrawalState::Offered) },
     Case { name: "withdrawal-applied", set: |ui| withdrawal(ui, WithdrawalState::Applied) },
     Case { name: "withdrawal-refused", set: |ui| withdrawal(ui, WithdrawalState::Refused) },
+    Case {
+        name: "verdict-offers-chip",
+        set: |ui| {
+            verdict(ui, VerdictKind::NotListed, vec![]);
+            ui.global::<VerdictView>().set_chip_readable(true);
+        },
+    },
+    Case {
+        name: "verdict-match-offers-chip",
+        set: |ui| {
+            verdict(ui, VerdictKind::Match, vec![finding(FindingKind::NoticeNumber, "", "")]);
+            ui.global::<VerdictView>().set_chip_readable(true);
+        },
+    },
+    Case {
+        name: "verdict-refer-asks-chip",
+        set: |ui| {
+            refer(ui, FindingKind::NumberSexContradiction, "", "");
+            ui.global::<VerdictView>().set_chip_readable(true);
+            ui.global::<VerdictView>().set_chip_asked(true);
+        },
+    },
+    Case {
+        name: "verdict-not-checked-asks-chip",
+        set: |ui| {
+            let lines = vec![finding(FindingKind::ChipDemanded, "", "")];
+            verdict(ui, VerdictKind::NotChecked, lines);
+            ui.global::<VerdictView>().set_chip_readable(true);
+            ui.global::<VerdictView>().set_chip_asked(true);
+        },
+    },
+    Case { name: "chip-hold", set: |ui| chip(ui, ChipStep::Hold, false) },
+    Case { name: "chip-hold-simulated", set: |ui| chip(ui, ChipStep::Hold, true) },
+    Case { name: "chip-reading", set: |ui| chip(ui, ChipStep::Reading, true) },
+    Case { name: "chip-lost", set: |ui| chip(ui, ChipStep::Lost, true) },
+    Case { name: "chip-failed", set: |ui| chip(ui, ChipStep::Failed, true) },
+    Case {
+        name: "chip-failed-key",
+        set: |ui| {
+            chip(ui, ChipStep::Failed, false);
+            ui.global::<Chip>().set_failure(ChipFailure::WrongKey);
+        },
+    },
+    Case {
+        name: "chip-failed-no-number",
+        set: |ui| {
+            chip(ui, ChipStep::Failed, false);
+            ui.global::<Chip>().set_failure(ChipFailure::NoKey);
+        },
+    },
+    Case {
+        name: "verdict-chip-genuine",
+        set: |ui| chip_verdict(ui, VerdictKind::Clear, vec![], genuine()),
+    },
+    Case {
+        name: "verdict-chip-copy-not-excluded",
+        set: |ui| {
+            let chip = ChipProof {
+                copy: ChipCopy::NotExcluded,
+                revocation: ChipRevocation::Missing,
+                ..genuine()
+            };
+            chip_verdict(ui, VerdictKind::NotListed, vec![], chip);
+            ui.global::<VerdictView>().set_chip_simulated(true);
+        },
+    },
+    Case {
+        name: "verdict-chip-no-photo",
+        set: |ui| {
+            let chip = ChipProof {
+                signer: ChipSigner::NoAnchor,
+                copy: ChipCopy::NotExcluded,
+                revocation: ChipRevocation::None,
+                country: "VN".into(),
+                ..genuine()
+            };
+            chip_verdict(ui, VerdictKind::NotListed, vec![], chip);
+            ui.global::<VerdictView>().set_has_photo(false);
+        },
+    },
+    Case {
+        name: "verdict-chip-refuted",
+        set: |ui| {
+            let lines = vec![finding(FindingKind::ChipRefuted, "", "")];
+            let chip =
+                refuted(ChipSigner::NotLookedAt, ChipData::Altered, ChipCopy::NotLookedAt);
+            chip_verdict(ui, VerdictKind::Refer, lines, chip);
+        },
+    },
+    Case {
+        name: "verdict-chip-differs",
+        set: |ui| {
+            let lines = vec![
+                differing(FindingKind::ChipNameDiffers, "TRẦN THỊ GIẢ", "NGUYỄN VĂN MẪU"),
+                differing(FindingKind::ChipBirthDiffers, "05/03/1988", "12/03/1988"),
+            ];
+            chip_verdict(ui, VerdictKind::Refer, lines, genuine());
+            ui.global::<VerdictView>().set_reply(Reply::AsCard);
+        },
+    },
+    Case {
+        name: "verdict-chip-not-alike",
+        set: |ui| {
+            let lines = vec![finding(FindingKind::PhotoDiffers, "", "")];
+            chip_verdict(ui, VerdictKind::Refer, lines, genuine());
+        },
+    },
+    Case {
+        name: "verdict-chip-list-too-old",
+        set: |ui| {
+            let lines = vec![finding(FindingKind::ListTooOld, "", "")];
+            let chip = ChipProof { revocation: ChipRevocation::Old, ..genuine() };
+            chip_verdict(ui, VerdictKind::NotChecked, lines, chip);
+            let view = ui.global::<VerdictView>();
+            view.set_list(list(ListState::TooOld, "1170", 9, AgeUnit::Days, 0));
+        },
+    },
+    Case {
+        name: "verdict-chip-match",
+        set: |ui| {
+            let lines = vec![finding(FindingKind::NoticeNumber, "", "")];
+            chip_verdict(ui, VerdictKind::Match, lines, genuine());
+        },
+    },
+    Case {
+        name: "notice-with-chip-photo",
+        set: |ui| {
+            let lines = vec![finding(FindingKind::NoticeNumber, "", "")];
+            chip_verdict(ui, VerdictKind::Match, lines, genuine());
+            ui.global::<VerdictView>().set_step(VerdictStep::Notice);
+        },
+    },
     Case { name: "trouble", set: |ui| trouble(ui, TroubleKind::StoreDamaged, false) },
     Case { name: "trouble-queue-moved", set: |ui| trouble(ui, TroubleKind::QueueMoved, true) },
 ];
@@ -1117,7 +1335,7 @@ fn no_type_size_is_under_16() {
     assert!(sizes.iter().all(|size| *size >= 16.0), "{sizes:?}");
 }
 
-const FINDINGS: [FindingKind; 32] = [
+const FINDINGS: [FindingKind; 41] = [
     FindingKind::NoticeNumber,
     FindingKind::NoticeNameBirth,
     FindingKind::NoticePossible,
@@ -1150,6 +1368,15 @@ const FINDINGS: [FindingKind; 32] = [
     FindingKind::ChipDemanded,
     FindingKind::NoticeUnconfirmed,
     FindingKind::ListIncomplete,
+    FindingKind::ChipCopy,
+    FindingKind::ChipNumberDiffers,
+    FindingKind::ChipNameDiffers,
+    FindingKind::ChipBirthDiffers,
+    FindingKind::ChipSexDiffers,
+    FindingKind::ChipIssueDiffers,
+    FindingKind::ChipExpiryDiffers,
+    FindingKind::ChipOldNumberDiffers,
+    FindingKind::PhotoDiffers,
 ];
 
 #[test]
@@ -1759,4 +1986,279 @@ fn a_withdrawal_is_applied_once_it_was_pressed() {
     show(&ui, case("withdrawal"));
     click(&ui, "THỰC HIỆN ĐÌNH NÃ");
     assert_eq!(*log.borrow(), ["close", "apply"]);
+}
+
+// ---- the chip ----
+
+const CHIP_FINDINGS: [FindingKind; 10] = [
+    FindingKind::ChipRefuted,
+    FindingKind::ChipCopy,
+    FindingKind::ChipNumberDiffers,
+    FindingKind::ChipNameDiffers,
+    FindingKind::ChipBirthDiffers,
+    FindingKind::ChipSexDiffers,
+    FindingKind::ChipIssueDiffers,
+    FindingKind::ChipExpiryDiffers,
+    FindingKind::ChipOldNumberDiffers,
+    FindingKind::PhotoDiffers,
+];
+
+#[test]
+fn what_speaks_against_a_chip_is_said_in_words_of_its_own_and_settled_by_none() {
+    let ui = window();
+    let words = ui.global::<Words>();
+    for language in LANGUAGES {
+        select_language(&ui, language);
+        let mut said = BTreeSet::new();
+        for kind in CHIP_FINDINGS {
+            said.insert(words.invoke_finding(differing(kind, "a", "b")));
+            assert!(!words.invoke_finding_note(kind).is_empty(), "{kind:?}");
+            assert!(!words.invoke_asks_for_a_field(kind), "{kind:?}");
+        }
+        assert_eq!(said.len(), CHIP_FINDINGS.len(), "{language:?}: {said:?}");
+        // Than the card, than what was typed, than itself.
+        let card = differing(FindingKind::ChipNameDiffers, "a", "b");
+        let typed = FindingLine { typed: true, ..card.clone() };
+        let itself = FindingLine { value: "".into(), ..card.clone() };
+        let said: BTreeSet<_> =
+            [card, typed, itself].into_iter().map(|line| words.invoke_finding(line)).collect();
+        assert_eq!(said.len(), 3, "{said:?}");
+    }
+}
+
+#[test]
+fn each_failure_of_reading_says_what_happened_and_what_to_do() {
+    const FAILURES: [ChipFailure; 10] = [
+        ChipFailure::NoReader,
+        ChipFailure::NoCard,
+        ChipFailure::Stopped,
+        ChipFailure::WrongKey,
+        ChipFailure::NotADocument,
+        ChipFailure::Silent,
+        ChipFailure::Broken,
+        ChipFailure::LostTooOften,
+        ChipFailure::AnotherCard,
+        ChipFailure::NoKey,
+    ];
+    let ui = window();
+    let words = ui.global::<Words>();
+    for language in LANGUAGES {
+        select_language(&ui, language);
+        let titles: BTreeSet<_> =
+            FAILURES.iter().map(|failure| words.invoke_chip_failure(*failure)).collect();
+        let notes: BTreeSet<_> =
+            FAILURES.iter().map(|failure| words.invoke_chip_failure_note(*failure)).collect();
+        assert_eq!((titles.len(), notes.len()), (10, 10), "{language:?}");
+        assert!(notes.iter().all(|note| note.ends_with('.')), "{notes:?}");
+        // Each fits the screen.
+        for size in [PORTRAIT, LANDSCAPE, DESKTOP] {
+            resize(&ui, size);
+            for failure in FAILURES {
+                show(&ui, case("chip-failed"));
+                ui.global::<Chip>().set_failure(failure);
+                mock_elapsed_time(Duration::from_millis(1));
+                assert_eq!(faults(&ui, size), Vec::<String>::new(), "{failure:?} at {size:?}");
+            }
+        }
+    }
+}
+
+/// Every state that a line of the proof can have.
+fn proofs() -> Vec<ChipProof> {
+    use ChipData::*;
+    use ChipSigner as Signer;
+    let signers = [
+        Signer::State,
+        Signer::NoAnchor,
+        Signer::UnknownKey,
+        Signer::NoCertificate,
+        Signer::UnknownKind,
+        Signer::NotLookedAt,
+        Signer::Unreadable,
+        Signer::Wrong,
+        Signer::NotOfDocuments,
+        Signer::NotPermitted,
+        Signer::NotValid,
+        Signer::Forged,
+        Signer::AuthorityNotValid,
+        Signer::Revoked,
+        Signer::OtherState,
+    ];
+    let data = [Unchanged, Unsigned, NotLookedAt, Altered, NotSigned, NoHolder, Downgraded];
+    let copies =
+        [ChipCopy::NoCopy, ChipCopy::NotExcluded, ChipCopy::NotLookedAt, ChipCopy::Copy];
+    let of_signers = signers.map(|signer| ChipProof { signer, ..genuine() });
+    let of_data = data.map(|data| ChipProof { data, ..genuine() });
+    let of_copies = copies.map(|copy| ChipProof { copy, ..genuine() });
+    let lists = [ChipRevocation::Missing, ChipRevocation::Old];
+    let of_lists = lists.map(|revocation| ChipProof { revocation, ..genuine() });
+    of_signers.into_iter().chain(of_data).chain(of_copies).chain(of_lists).collect()
+}
+
+#[test]
+fn each_proof_of_a_chip_has_words_and_a_mark_and_fits_the_screen() {
+    let ui = window();
+    let words = ui.global::<Words>();
+    for language in LANGUAGES {
+        select_language(&ui, language);
+        for proof in proofs() {
+            assert!(!words.invoke_signer(proof.clone()).is_empty(), "{proof:?}");
+            assert!(!words.invoke_chip_data(proof.data).is_empty(), "{proof:?}");
+            assert!(!words.invoke_chip_copy(proof.copy).is_empty(), "{proof:?}");
+            let marks = [
+                words.invoke_signer_mark(proof.signer),
+                words.invoke_data_mark(proof.data),
+                words.invoke_copy_mark(proof.copy),
+            ];
+            let proven = marks == [ProofMark::Proven; 3];
+            let is_genuine = proof.signer == ChipSigner::State
+                && proof.data == ChipData::Unchanged
+                && proof.copy == ChipCopy::NoCopy;
+            assert_eq!(proven, is_genuine, "{proof:?}");
+            let is_old = matches!(proof.revocation, ChipRevocation::Old | ChipRevocation::Missing);
+            assert_eq!(!words.invoke_revocation(proof.clone()).is_empty(), is_old, "{proof:?}");
+            for size in [PORTRAIT, LANDSCAPE] {
+                resize(&ui, size);
+                show(&ui, case("verdict-chip-genuine"));
+                ui.global::<VerdictView>().set_chip(proof.clone());
+                mock_elapsed_time(Duration::from_millis(1));
+                assert_eq!(faults(&ui, size), Vec::<String>::new(), "{proof:?} at {size:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn the_photo_in_the_chip_is_large_and_beside_the_person() {
+    let ui = window();
+    for size in [PORTRAIT, LANDSCAPE, DESKTOP] {
+        resize(&ui, size);
+        for name in ["verdict-chip-genuine", "verdict-chip-refuted", "verdict-chip-match"] {
+            show(&ui, case(name));
+            let photo = ElementHandle::find_by_accessible_label(&ui, "Ảnh trong chip")
+                .next()
+                .unwrap_or_else(|| panic!("{name} at {size:?} shows no photo"));
+            let (wide, high) = (photo.size().width, photo.size().height);
+            assert!(wide >= 196.0 && high >= 245.0, "{name} at {size:?}: {wide}x{high}");
+        }
+    }
+}
+
+#[test]
+fn that_a_card_is_a_program_is_said_on_every_screen_of_its_chip() {
+    let ui = window();
+    let said = || {
+        ElementHandle::find_by_accessible_label(&ui, "MÔ PHỎNG: chương trình đóng vai thẻ này.")
+            .next()
+            .is_some()
+    };
+    for step in [ChipStep::Hold, ChipStep::Reading, ChipStep::Lost, ChipStep::Failed] {
+        for simulated in [true, false] {
+            show(&ui, case("home"));
+            chip(&ui, step, simulated);
+            mock_elapsed_time(Duration::from_millis(1));
+            assert_eq!(said(), simulated, "{step:?}");
+        }
+    }
+    for name in ["genuine", "refuted", "match", "list-too-old"] {
+        let case = case(&format!("verdict-chip-{name}"));
+        for size in [PORTRAIT, DESKTOP] {
+            resize(&ui, size);
+            show(&ui, case);
+            assert!(!said(), "{name}");
+            ui.global::<VerdictView>().set_chip_simulated(true);
+            mock_elapsed_time(Duration::from_millis(1));
+            assert!(said(), "{name} at {size:?}");
+        }
+    }
+}
+
+#[test]
+fn reading_is_stopped_tried_again_and_left() {
+    let ui = window();
+    let (log, write) = log();
+    let chip = ui.global::<Chip>();
+    chip.on_stop({
+        let write = write.clone();
+        move || write("stop")
+    });
+    chip.on_retry({
+        let write = write.clone();
+        move || write("retry")
+    });
+    chip.on_back(move || write("back"));
+    show(&ui, case("chip-hold"));
+    press(&ui, Key::Return);
+    click(&ui, "Bỏ qua chip");
+    show(&ui, case("chip-reading"));
+    click(&ui, "Dừng");
+    show(&ui, case("chip-lost"));
+    click(&ui, "Bỏ qua chip");
+    press(&ui, Key::Escape);
+    assert_eq!(*log.borrow(), ["stop"; 4]);
+    show(&ui, case("chip-failed"));
+    click(&ui, "THỬ LẠI");
+    press(&ui, Key::Return);
+    click(&ui, "Về câu trả lời");
+    press(&ui, Key::Escape);
+    // Without a number there is nothing to try again with.
+    show(&ui, case("chip-failed-no-number"));
+    press(&ui, Key::Return);
+    assert_eq!(log.borrow()[4..], ["retry", "retry", "back", "back", "back"]);
+}
+
+#[test]
+fn the_chip_is_offered_where_there_is_a_reader_and_a_number() {
+    let ui = window();
+    let (log, write) = log();
+    let view = ui.global::<VerdictView>();
+    view.on_read_chip(move || write("read"));
+    let offered = || {
+        ElementQuery::from_root(&ui)
+            .match_predicate(|element| {
+                is_control(element.accessible_role())
+                    && element.accessible_label().is_some_and(|it| it.starts_with("Đọc chip"))
+            })
+            .find_first()
+    };
+    let names = [
+        "verdict-offers-chip",
+        "verdict-match-offers-chip",
+        "verdict-refer-asks-chip",
+        "verdict-not-checked-asks-chip",
+    ];
+    for (at, name) in names.into_iter().enumerate() {
+        show(&ui, case(name));
+        offered().expect(name).invoke_accessible_default_action();
+        assert_eq!(log.borrow().len(), at + 1, "{name}");
+        ui.global::<Chip>().set_has_reader(false);
+        mock_elapsed_time(Duration::from_millis(1));
+        assert!(offered().is_none(), "{name} without a reader");
+        show(&ui, case(name));
+        view.set_chip_readable(false);
+        mock_elapsed_time(Duration::from_millis(1));
+        assert!(offered().is_none(), "{name} without a number");
+    }
+}
+
+#[test]
+fn a_photo_that_is_not_alike_is_said_by_one_press_and_settled_by_none() {
+    let ui = window();
+    let (log, write) = log();
+    let view = ui.global::<VerdictView>();
+    view.on_not_alike({
+        let write = write.clone();
+        move || write("not alike")
+    });
+    view.on_clarified(move || write("clarified"));
+    for name in ["verdict-chip-genuine", "verdict-chip-copy-not-excluded", "verdict-chip-list-too-old"]
+    {
+        show(&ui, case(name));
+        click(&ui, "Không giống");
+    }
+    assert_eq!(*log.borrow(), ["not alike"; 3]);
+    show(&ui, case("verdict-chip-differs"));
+    assert_eq!(control(&ui, "Đã làm rõ").accessible_enabled(), Some(false));
+    click(&ui, "Đã làm rõ");
+    assert_eq!(log.borrow().len(), 3);
 }
