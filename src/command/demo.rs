@@ -422,7 +422,7 @@ fn check_all(
     session.log_lock()?;
     drop(session);
 
-    write_screens(screens, place, &cards, &pin, clock, out)?;
+    write_screens(screens, place, (&cards, &chips), &pin, clock, out)?;
     Ok(tally)
 }
 
@@ -533,22 +533,32 @@ fn word_of(why: &NotRead) -> &'static str {
 fn write_screens(
     folder: &Path,
     place: &Place,
-    cards: &[Card],
+    (cards, chips): (&[Card], &[InventedChip]),
     pin: &DrawnPin,
     clock: &Arc<dyn Clock>,
     out: &mut dyn Write,
 ) -> anyhow::Result<()> {
+    use crate::view::shots;
+
     let device = unlock::open_device(&place.device(), Arc::clone(clock))?;
     let digits: Zeroizing<Vec<u8>> =
         Zeroizing::new(pin.digits.bytes().map(|digit| digit - b'0').collect());
     let pictures: Vec<PathBuf> = cards.iter().map(|card| place.cards().join(&card.file)).collect();
-    let shots = crate::view::shots::write(
+    // One of each kind: the others look like the first.
+    let mut held: Vec<(&str, String)> = Vec::new();
+    for chip in chips {
+        if held.iter().all(|(story, _)| *story != chip.story) {
+            held.push((chip.story, chip.card.trim_end_matches(".png").to_owned()));
+        }
+    }
+    let held: Vec<String> = held.into_iter().map(|(_, name)| name).collect();
+    let shots = shots::write(
         folder,
         device,
         Arc::clone(clock),
         &digits,
         &pictures,
-        &place.chips(),
+        &shots::Chips { folder: &place.chips(), held: &held },
         &place.folder.join("packages"),
     )?;
     for file in &shots.files {
@@ -563,7 +573,7 @@ fn write_screens(
 fn write_screens(
     _folder: &Path,
     _place: &Place,
-    _cards: &[Card],
+    _: (&[Card], &[InventedChip]),
     _pin: &DrawnPin,
     _clock: &Arc<dyn Clock>,
     out: &mut dyn Write,

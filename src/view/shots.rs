@@ -62,7 +62,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// Size of the pictures: the smallest handheld.
 const SIZE: (u32, u32) = (480, 800);
 
-/// Unlocks `device`, shows it `pictures` one after the other, holds the simulated chips of `chips` to it
+/// Unlocks `device`, shows it `pictures` one after the other, holds simulated chips to it
 /// and pushes `stick` with its packages in, and writes the screens to `folder`.
 ///
 /// Sets the process's Slint platform, which can be done once.
@@ -72,7 +72,7 @@ pub fn write(
     clock: Arc<dyn Clock>,
     pin: &[u8],
     pictures: &[PathBuf],
-    chips: &Path,
+    chips: &Chips<'_>,
     stick: &Path,
 ) -> Result<Shots, ShotsError> {
     let window = MinimalSoftwareWindow::new(RepaintBufferType::NewBuffer);
@@ -88,7 +88,7 @@ pub fn write(
         device,
         Box::new(move || Ok(Box::new(PictureSource::open(&paths)?) as Box<dyn FrameSource>)),
         Box::new(move || vec![stick.clone()]),
-        Arc::new(SimulatedCards::new(chips.to_owned())),
+        Arc::new(SimulatedCards::new(chips.folder.to_owned())),
         Arc::new(move |event| {
             let message = match event {
                 Event::Frame(frame, origin) => Message::Frame(preview(&frame, origin, false)),
@@ -104,8 +104,16 @@ pub fn write(
         folder: folder.to_owned(),
         shots: Shots { files: Vec::new(), slowest: Duration::ZERO },
     };
-    walk.run(pin, pictures)?;
+    walk.run(pin, pictures, chips.held)?;
     Ok(walk.shots)
+}
+
+/// Simulated chips, and which of them are held to the device.
+pub struct Chips<'a> {
+    /// The folder of all of them.
+    pub folder: &'a Path,
+    /// The names of pictures, without their ending, of the cards that are held to the device.
+    pub held: &'a [String],
 }
 
 enum Message {
@@ -129,7 +137,12 @@ struct Walk {
 }
 
 impl Walk {
-    fn run(&mut self, pin: &[u8], pictures: &[PathBuf]) -> Result<(), ShotsError> {
+    fn run(
+        &mut self,
+        pin: &[u8],
+        pictures: &[PathBuf],
+        held: &[String],
+    ) -> Result<(), ShotsError> {
         self.wait("the tries that are left", |view| {
             view.global::<ui::Unlock>().get_tries_left() > 0
         })?;
@@ -163,7 +176,7 @@ impl Walk {
                 self.record_wrong_person()?;
                 view.global::<ui::Outcome>().invoke_next();
             } else if is_verdict {
-                if verdict.get_chip_readable() {
+                if verdict.get_chip_readable() && held.contains(&name) {
                     self.read_chip(&name)?;
                 }
                 verdict.invoke_next();
