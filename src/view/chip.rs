@@ -253,9 +253,7 @@ fn refuted_to_ui(why: Refutation) -> ui::ChipProof {
             date = Some(on);
             signer(ChipSigner::Revoked)
         }
-        Refutation::Data(Refuted::Hashes | Refuted::GroupAltered { .. }) => {
-            data(ChipData::Altered)
-        }
+        Refutation::Data(Refuted::Hashes | Refuted::GroupAltered { .. }) => data(ChipData::Altered),
         Refutation::Data(Refuted::GroupNotSigned { .. }) => data(ChipData::NotSigned),
         Refutation::NoHolder => data(ChipData::NoHolder),
         Refutation::Downgraded => data(ChipData::Downgraded),
@@ -368,11 +366,7 @@ mod tests {
                 true,
             ),
             (NotVerified::NoCertificate, ui::ChipSigner::NoCertificate, false),
-            (
-                NotVerified::Unsupported(Unsupported::Signature),
-                ui::ChipSigner::UnknownKind,
-                false,
-            ),
+            (NotVerified::Unsupported(Unsupported::Signature), ui::ChipSigner::UnknownKind, false),
         ] {
             let shown = proof_to_ui(&Proof::Consistent(why));
             assert_eq!(shown.signer, signer);

@@ -121,12 +121,11 @@ pub(super) fn show(view: &Rc<View>, checked: Checked) {
     verdict.set_proof(proof(answer.proof, checked.document.source));
     let today = Date::from_days(checked.now.vietnam_day());
     verdict.set_person(person(&checked.document, today));
-    let findings: Vec<ui::FindingLine> =
-        answer
-            .findings
-            .iter()
-            .map(|finding| finding_line(finding, &checked.document, printed.as_ref()))
-            .collect();
+    let findings: Vec<ui::FindingLine> = answer
+        .findings
+        .iter()
+        .map(|finding| finding_line(finding, &checked.document, printed.as_ref()))
+        .collect();
     verdict.set_findings(ModelRc::new(VecModel::from(findings)));
     if let Some(basis) = answer.leading_basis() {
         verdict.set_has_notice(true);
@@ -175,7 +174,8 @@ pub(super) fn show(view: &Rc<View>, checked: Checked) {
 /// Takes what was read or typed of the person on the screen before the chip was.
 fn take_printed(view: &Rc<View>) -> Option<Document> {
     let mut state = view.state.borrow_mut();
-    let before = state.checked.as_ref().filter(|it| it.chip.is_none()).map(|it| it.document.clone());
+    let before =
+        state.checked.as_ref().filter(|it| it.chip.is_none()).map(|it| it.document.clone());
     let kept = state.printed.take();
     before.or(kept)
 }

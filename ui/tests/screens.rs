@@ -680,8 +680,7 @@ const CASES: &[Case] = &[
         name: "verdict-chip-refuted",
         set: |ui| {
             let lines = vec![finding(FindingKind::ChipRefuted, "", "")];
-            let chip =
-                refuted(ChipSigner::NotLookedAt, ChipData::Altered, ChipCopy::NotLookedAt);
+            let chip = refuted(ChipSigner::NotLookedAt, ChipData::Altered, ChipCopy::NotLookedAt);
             chip_verdict(ui, VerdictKind::Refer, lines, chip);
         },
     },
@@ -2085,8 +2084,7 @@ fn proofs() -> Vec<ChipProof> {
         Signer::OtherState,
     ];
     let data = [Unchanged, Unsigned, NotLookedAt, Altered, NotSigned, NoHolder, Downgraded];
-    let copies =
-        [ChipCopy::NoCopy, ChipCopy::NotExcluded, ChipCopy::NotLookedAt, ChipCopy::Copy];
+    let copies = [ChipCopy::NoCopy, ChipCopy::NotExcluded, ChipCopy::NotLookedAt, ChipCopy::Copy];
     let of_signers = signers.map(|signer| ChipProof { signer, ..genuine() });
     let of_data = data.map(|data| ChipProof { data, ..genuine() });
     let of_copies = copies.map(|copy| ChipProof { copy, ..genuine() });
@@ -2210,6 +2208,8 @@ fn reading_is_stopped_tried_again_and_left() {
 #[test]
 fn the_chip_is_offered_where_there_is_a_reader_and_a_number() {
     let ui = window();
+    // The desktop shows the whole of a match without scrolling.
+    resize(&ui, DESKTOP);
     let (log, write) = log();
     let view = ui.global::<VerdictView>();
     view.on_read_chip(move || write("read"));
@@ -2251,7 +2251,8 @@ fn a_photo_that_is_not_alike_is_said_by_one_press_and_settled_by_none() {
         move || write("not alike")
     });
     view.on_clarified(move || write("clarified"));
-    for name in ["verdict-chip-genuine", "verdict-chip-copy-not-excluded", "verdict-chip-list-too-old"]
+    for name in
+        ["verdict-chip-genuine", "verdict-chip-copy-not-excluded", "verdict-chip-list-too-old"]
     {
         show(&ui, case(name));
         click(&ui, "Không giống");
