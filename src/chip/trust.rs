@@ -107,8 +107,17 @@ pub struct Added {
     pub new: usize,
     /// Certificates that were anchors before.
     pub known: usize,
-    /// Certificates that are left out, in the order of the list, and why.
-    pub refused: Vec<AnchorRefusal>,
+    /// Certificates that are left out, in the order of the list.
+    pub refused: Vec<LeftOut>,
+}
+
+/// A certificate of a list that does not become an anchor.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct LeftOut {
+    /// Its place in the list, from 0.
+    pub at: usize,
+    /// Why.
+    pub why: AnchorRefusal,
 }
 
 /// Why no anchor is behind a certificate.
@@ -170,11 +179,8 @@ impl Anchors {
         let is_of_country = |der: &[u8]| {
             Certificate::parse(der).is_ok_and(|it| it.subject().country() == Some(country))
         };
-        let certificates: Vec<Vec<u8>> = of(AnchorKind::Certificate)
-            .filter(|anchor| is_of_country(&anchor.der))
-            .map(|anchor| anchor.der.clone())
-            .collect();
-        anchors.add_all(&certificates);
+        let certificates = of(AnchorKind::Certificate).map(|anchor| &anchor.der[..]);
+        anchors.add_certificates(certificates.filter(|der| is_of_country(der)));
         for anchor in of(AnchorKind::RevocationList) {
             // One that no anchor of this country signed is another country's.
             let _ = anchors.add_revocations(&anchor.der);
@@ -197,6 +203,38 @@ impl Anchors {
             self.certificates.push(certificate);
         }
         Ok(fingerprint)
+    }
+
+    /// Adds the certificates of a list that an operator vouches for, in any order: those that can be
+    /// added, links to keys further down among them.
+    pub fn add_certificates<'a>(
+        &mut self,
+        certificates: impl IntoIterator<Item = &'a [u8]>,
+    ) -> Added {
+        let certificates: Vec<&[u8]> = certificates.into_iter().collect();
+        let mut added = Added::default();
+        let mut results: Vec<Option<AnchorRefusal>> = vec![None; certificates.len()];
+        let mut waiting: Vec<usize> = (0..certificates.len()).collect();
+        for _ in 0..MAX_PASSES {
+            let before = self.certificates.len();
+            waiting.retain(|at| {
+                let count = self.certificates.len();
+                let result = self.add_certificate(certificates[*at]);
+                results[*at] = result.err();
+                match result {
+                    Ok(_) if self.certificates.len() > count => added.new += 1,
+                    Ok(_) => added.known += 1,
+                    Err(_) => {}
+                }
+                result == Err(AnchorRefusal::UnknownKey)
+            });
+            if waiting.is_empty() || self.certificates.len() == before {
+                break;
+            }
+        }
+        let results = results.into_iter().enumerate();
+        added.refused = results.filter_map(|(at, why)| Some(LeftOut { at, why: why? })).collect();
+        added
     }
 
     /// Adds a list of revoked certificates, which an anchor must have signed.
@@ -247,16 +285,15 @@ impl Anchors {
         })?;
         // How old the lists are does not matter here.
         self.revocation_of(signer, anchor, Date::MIN).map_err(MasterListRefusal::Revoked)?;
-        Ok(self.add_all(&list.certificates))
+        Ok(self.add_certificates(list.certificates.iter().map(Vec::as_slice)))
     }
 
     /// Adds the certificates of a master list that an operator vouches for, whoever signed it.
     ///
     /// It still has to be what its signer signed, so that it is whole.
     pub fn add_vouched_master_list(&mut self, bytes: &[u8]) -> Result<Added, MasterListRefusal> {
-        let list = MasterList::parse(bytes)?;
-        list.signer()?;
-        Ok(self.add_all(&list.certificates))
+        let certificates = vouched_certificates(bytes)?;
+        Ok(self.add_certificates(certificates.iter().map(Vec::as_slice)))
     }
 
     /// Returns the anchors.
@@ -339,32 +376,6 @@ impl Anchors {
         self.certificates.iter().any(|anchor| anchor.fingerprint() == *fingerprint)
     }
 
-    /// Adds what can be added, links to keys further down in the list too.
-    fn add_all(&mut self, certificates: &[Vec<u8>]) -> Added {
-        let mut added = Added::default();
-        let mut results: Vec<Option<AnchorRefusal>> = vec![None; certificates.len()];
-        let mut waiting: Vec<usize> = (0..certificates.len()).collect();
-        for _ in 0..MAX_PASSES {
-            let before = self.certificates.len();
-            waiting.retain(|at| {
-                let count = self.certificates.len();
-                let result = self.add_certificate(&certificates[*at]);
-                results[*at] = result.err();
-                match result {
-                    Ok(_) if self.certificates.len() > count => added.new += 1,
-                    Ok(_) => added.known += 1,
-                    Err(_) => {}
-                }
-                result == Err(AnchorRefusal::UnknownKey)
-            });
-            if waiting.is_empty() || self.certificates.len() == before {
-                break;
-            }
-        }
-        added.refused = results.into_iter().flatten().collect();
-        added
-    }
-
     fn check_anchor(&self, certificate: &Certificate) -> Result<(), AnchorRefusal> {
         certificate.key()?;
         if certificate.has_unknown_critical() {
@@ -394,6 +405,16 @@ impl Anchors {
             NotSigned::Unsupported(unsupported) => unsupported.into(),
         })
     }
+}
+
+/// Returns the certificates of a master list that an operator vouches for, whoever signed it, each in
+/// DER and none of them checked.
+///
+/// The list itself still has to be what its signer signed, so that it is whole.
+pub fn vouched_certificates(bytes: &[u8]) -> Result<Vec<Vec<u8>>, MasterListRefusal> {
+    let list = MasterList::parse(bytes)?;
+    list.signer()?;
+    Ok(list.certificates)
 }
 
 /// A signed list of states' certificates (ICAO 9303-12, section 9).
@@ -607,7 +628,9 @@ mod tests {
         let list = publisher.list(&[&linked, &own, &broken, &publishers_own]);
         let mut anchors = publisher.anchors();
         let added = anchors.add_master_list(&list).expect("trusted");
-        let refused = vec![AnchorRefusal::Malformed(Malformed("another element than expected"))];
+        // A list stands in the order of its bytes, and this is the shortest of them.
+        let why = AnchorRefusal::Malformed(Malformed("another element than expected"));
+        let refused = vec![LeftOut { at: 0, why }];
         assert_eq!(added, Added { new: 2, known: 1, refused });
         assert_eq!(anchors.certificates().count(), 3);
     }

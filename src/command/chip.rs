@@ -239,7 +239,13 @@ impl Common {
     /// Returns what the folder of anchors holds.
     fn anchors(&self) -> anyhow::Result<Vec<Anchor>> {
         match &self.csca {
-            Some(folder) => Ok(input::read_anchors(folder)?.anchors),
+            Some(folder) => {
+                let read = input::read_anchors(folder)?;
+                for list in &read.shortened {
+                    eprintln!("{}: {list}", folder.display());
+                }
+                Ok(read.anchors)
+            }
             None => Ok(Vec::new()),
         }
     }

@@ -647,7 +647,7 @@ mod tests {
     fn a_world_with_anchors_has_a_list_of_them_more() {
         let world = World::new(1, 0, "2026-11-24".parse().unwrap());
         assert_eq!(sources(&world), [Source::Notices, Source::Register]);
-        let der = b"\x30\x03\x0c\x01U".to_vec();
+        let der = chips::anchor();
         let file = AnchorFile { name: "uto.cer".to_owned(), bytes: der.clone() };
         let world = world.with_anchors(vec![file]);
         assert_eq!(sources(&world), [Source::Notices, Source::Register, Source::Anchors]);

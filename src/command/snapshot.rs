@@ -51,8 +51,8 @@ pub(super) enum Source {
     Notices,
     /// Columns number, name, birth, issued, status
     Register,
-    /// A folder of certificates (.cer, .crt, .der, .pem) and revocation lists (.crl) that chips are
-    /// proven by
+    /// A folder of certificates (.cer, .crt, .der, .pem), revocation lists (.crl) and master lists (.ml)
+    /// that chips are proven by
     Anchors,
 }
 

@@ -20,7 +20,8 @@ use std::str::FromStr;
 use sync_format::v1::date::{Date, PartialDate};
 
 pub use anchors::{
-    ANCHOR_ENDINGS, AnchorFault, AnchorFile, AnchorsError, ReadAnchors, check_anchor, read_anchors,
+    ANCHOR_ENDINGS, AnchorFault, AnchorFile, AnchorsError, Holds, ReadAnchors, Shortened,
+    read_anchors,
 };
 pub use notices::{Lapsed, NOTICE_COLUMNS, read_notices};
 pub use register::{REGISTER_COLUMNS, Regions, SealedRows, UnknownRegion, read_register};

@@ -7,6 +7,12 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 
+use fieldcheck::chip::algorithm::SignatureAlgorithm;
+use fieldcheck::chip::certificate::Certificate;
+use fieldcheck::chip::curves::{Curve, SigningKey};
+use fieldcheck::chip::hash::HashAlgorithm;
+use fieldcheck::chip::issue::{self, CertificateDraft, IssuerKey};
+use fieldcheck::chip::simulated::issuer::{Algorithms, Issuer};
 use fieldcheck::snapshot::units::{KnownDevice, write_devices};
 use sync_format::v1::package::seal::SealSecret;
 use tempfile::TempDir;
@@ -279,9 +285,15 @@ fn the_seed_is_its_owners_and_new_for_each_draft() {
     assert_ne!(fs::read(first.join("seed")).unwrap(), fs::read(second.join("seed")).unwrap());
 }
 
-/// A SEQUENCE of this text: all that is asked of a certificate today.
-fn der_of(text: &str) -> Vec<u8> {
-    [&[0x30, text.len() as u8 + 2, 0x0c, text.len() as u8], text.as_bytes()].concat()
+/// A state by its number; all have one name.
+fn state(number: u64) -> Issuer {
+    Issuer::new(number, Algorithms::Nist)
+}
+
+/// The list of revoked certificates that a state makes on a day.
+fn revocations(number: u64, made: &str) -> Vec<u8> {
+    let next = "2027-12-31".parse().unwrap();
+    state(number).revocations(&[&[7]], made.parse().unwrap(), next)
 }
 
 #[test]
@@ -289,43 +301,46 @@ fn anchors_are_built_from_a_folder_approved_signed_and_packed() {
     let office = Office::new();
     let folder = office.path("anchors");
     fs::create_dir(&folder).unwrap();
-    let put = |name: &str, text: &str| fs::write(folder.join(name), der_of(text)).unwrap();
-    put("first.cer", "first");
-    put("second.der", "second");
-    put("list.crl", "list");
+    let put = |name: &str, bytes: Vec<u8>| fs::write(folder.join(name), bytes).unwrap();
+    let (first, second) = (state(1).anchor(), state(2).anchor());
+    put("first.cer", first.clone());
+    put("second.der", second.clone());
+    put("list.crl", revocations(2, "2026-11-01"));
     let draft = office.builds("anchors", "anchors", 1, &[]);
     refuses(office.sign(&draft, "register"), "a key of register does not sign a list of anchors");
     refuses(office.package(&draft), "0 of 1 signatures of the anchors are valid");
 
     // The approver has the same files under other names, and one of them twice.
     fs::rename(folder.join("first.cer"), folder.join("z.CRT")).unwrap();
-    put("copy.cer", "second");
+    put("copy.cer", second);
     let ended = run(&mut office.approve(&draft, "anchors", &[]));
     assert_eq!(ended.status, Some(0), "{ended:?}");
     assert!(ended.err.contains("second.der repeats what is in copy.cer: taken once"), "{ended:?}");
     assert!(ended.out.contains("anchors    certificate 2, revocation-list 1\n"), "{ended:?}");
     assert!(ended.out.contains("added      3: certificate 2, revocation-list 1\n"), "{ended:?}");
+    let length = first.len();
+    let line = format!("\n  certificate      VN  {length:>6} bytes  ");
+    assert!(ended.out.contains(&line), "{ended:?}");
     succeeds(&mut office.sign(&draft, "anchors"));
     succeeds(&mut office.package(&draft));
     let mut verify = program("snapshot");
     verify.arg("verify").arg(office.path("out.fcsnap")).arg("--root").arg(office.path("root.bin"));
     let ended = run(verify.arg("--seed").arg(draft.join("seed")));
     assert_eq!(ended.status, Some(0), "{ended:?}");
-    let list = "  revocation-list       8 bytes  ";
     assert!(ended.out.contains("by the signatures of the anchors' key"), "{ended:?}");
-    assert!(ended.out.contains(list), "{ended:?}");
+    assert!(ended.out.contains("\n  revocation-list  VN  "), "{ended:?}");
 
     // The next version: one certificate gone, another revocation list.
     fs::remove_file(folder.join("z.CRT")).unwrap();
-    put("list.crl", "later");
+    put("list.crl", revocations(2, "2026-11-08"));
     let second = office.builds("anchors", "anchors", 2, &[]);
     let previous = draft.to_str().unwrap();
     let said = said(&mut office.approve(&second, "anchors", &["--previous", previous]));
     assert!(said.contains("added      1: revocation-list 1\n"), "{said}");
     assert!(said.contains("removed    2: certificate 1, revocation-list 1\n"), "{said}");
-    assert!(said.contains("\n  + revocation-list       9 bytes  "), "{said}");
-    assert!(said.contains("\n  - certificate           9 bytes  "), "{said}");
-    put("list.crl", "other");
+    assert!(said.contains("\n  + revocation-list  VN  "), "{said}");
+    assert!(said.contains(&format!("\n  - certificate      VN  {length:>6} bytes  ")), "{said}");
+    put("list.crl", revocations(2, "2026-11-15"));
     let ended = run(&mut office.approve(&second, "anchors", &[]));
     assert!(ended.out.contains("NOT EQUAL: "), "{ended:?}");
 }
@@ -337,7 +352,7 @@ fn a_folder_of_anchors_is_taken_whole_or_not_at_all() {
     fs::create_dir(&folder).unwrap();
     let build = |more: &[&str]| office.build("anchors", "anchors", 1, more);
     refuses(build(&[]), "no certificate and no revocation list");
-    fs::write(folder.join("first.cer"), der_of("first")).unwrap();
+    fs::write(folder.join("first.cer"), state(1).anchor()).unwrap();
     refuses(build(&["--regions", "all"]), "anchors are national and have no --regions");
     refuses(build(&["--base", "anchors-0"]), "anchors have no deltas, and take no --base");
     refuses(build(&["--allow-refused", "1"]), "anchors are taken whole or not at all");
@@ -352,8 +367,48 @@ fn a_folder_of_anchors_is_taken_whole_or_not_at_all() {
     fs::copy(office.path("root.key"), folder.join("root.pem")).unwrap();
     refuses(build(&[]), "root.pem: no PEM block");
     fs::remove_file(folder.join("root.pem")).unwrap();
+    fs::write(folder.join("signer.cer"), state(1).signer().der()).unwrap();
+    refuses(
+        build(&[]),
+        "signer.cer: a certificate that proves nothing: the certificate is not one",
+    );
+    fs::remove_file(folder.join("signer.cer")).unwrap();
+    fs::write(folder.join("list.crl"), revocations(2, "2026-11-01")).unwrap();
+    refuses(build(&[]), "list.crl: a revocation list that revokes nothing: the list is not signed");
+    fs::remove_file(folder.join("list.crl")).unwrap();
     assert!(!office.path("anchors-1").exists(), "nothing was made of the rest");
     succeeds(&mut build(&[]));
+}
+
+#[test]
+fn a_master_list_is_taken_without_what_proves_nothing() {
+    let office = Office::new();
+    let folder = office.path("anchors");
+    fs::create_dir(&folder).unwrap();
+    let (first, second) = (state(1), state(2));
+    // Its publisher is nobody whom the list names: whoever signs the anchors vouches for it.
+    let (signer, key) = publisher();
+    let certificates = [&first.anchor()[..], &second.anchor(), first.signer().der()];
+    let signed_on = Some("2026-11-01".parse().unwrap());
+    let algorithm = SignatureAlgorithm::Ecdsa(HashAlgorithm::Sha256);
+    let list = issue::master_list(&certificates, signed_on, &signer, &key, algorithm);
+    fs::write(folder.join("world.ml"), list.unwrap()).unwrap();
+    let ended = run(&mut office.build("anchors", "anchors", 1, &[]));
+    assert_eq!(ended.status, Some(0), "{ended:?}");
+    let said =
+        "world.ml: 1 of 3 certificates left out (1: the certificate is not one of an authority)";
+    assert!(ended.err.contains(said), "{ended:?}");
+    assert!(ended.out.contains("anchors    certificate 2\n"), "{ended:?}");
+}
+
+/// A certificate of an invented publisher of master lists, with its key.
+fn publisher() -> (Certificate, IssuerKey) {
+    let key = IssuerKey::Ec(SigningKey::new(Curve::P256, b"secret of a publisher").unwrap());
+    let name = issue::office("UT", "Master List Signer");
+    let validity = ("2020-01-01".parse().unwrap(), "2035-12-31".parse().unwrap());
+    let draft = CertificateDraft::authority(name, &key, &key, validity);
+    let algorithm = SignatureAlgorithm::Ecdsa(HashAlgorithm::Sha256);
+    (Certificate::parse(&draft.sign(&key, algorithm).unwrap()).unwrap(), key)
 }
 
 /// Headquarters: one folder, in which keys, sources and drafts lie.

@@ -1,4 +1,4 @@
-//! What is said of anchors: kind, length and hash of each, and how many there are of each kind.
+//! What is said of anchors: kind, country, length and hash of each, and how many there are of each kind.
 
 use std::fmt::{self, Write as _};
 
@@ -6,14 +6,27 @@ use sync_format::v1::anchors::{Anchor, AnchorKind};
 use sync_format::v1::package::sha256;
 
 use super::super::files::hex;
+use crate::chip::certificate::Certificate;
+use crate::chip::country::Country;
+use crate::chip::crl::RevocationList;
 
-/// One anchor as a line: `certificate  1234 bytes  0123…`. It names no holder.
+/// One anchor as a line: `certificate  VN  1234 bytes  0123…`. It names no holder.
 pub(super) struct Line<'a>(pub &'a Anchor);
 
 impl fmt::Display for Line<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Anchor { id: _, kind, der } = self.0;
-        write!(f, "{kind:<15}  {:>6} bytes  {}", der.len(), hex(&sha256(der)))
+        let country = country(self.0).map_or_else(|| "--".to_owned(), |it| it.to_string());
+        write!(f, "{kind:<15}  {country}  {:>6} bytes  {}", der.len(), hex(&sha256(der)))
+    }
+}
+
+/// Returns the country whose certificate or revocation list it is. Headquarters takes none without one,
+/// but a list that was made elsewhere is shown too.
+fn country(anchor: &Anchor) -> Option<Country> {
+    match anchor.kind {
+        AnchorKind::Certificate => Certificate::parse(&anchor.der).ok()?.subject().country(),
+        AnchorKind::RevocationList => RevocationList::parse(&anchor.der).ok()?.issuer().country(),
     }
 }
 

@@ -372,6 +372,9 @@ impl Order<'_> {
         for (file, same) in &read.duplicates {
             eprintln!("{}: {file} repeats what is in {same}: taken once", self.input.name());
         }
+        for list in &read.shortened {
+            eprintln!("{}: {list}", self.input.name());
+        }
         Ok(read.anchors)
     }
 

@@ -1,26 +1,46 @@
-//! Reads anchors: files of certificates and revocation lists, as authorities publish them.
+//! Reads anchors: files of certificates and revocation lists, as authorities publish them, and master
+//! lists with the certificates of many states.
 //!
 //! Unlike a row of a table, a file that is no anchor is no lesser evil to be left out: whoever put a
 //! folder together meant every file of it, and a revocation list that was lost would let a revoked
-//! signer pass. So the first file that breaks a rule ends it, by its name.
+//! signer pass. So the first file that breaks a rule ends it, by its name. A master list was put
+//! together by others: of its certificates those are left out that prove nothing.
 //!
 //! The order is that of the SHA-256 of the DER, so that the same files give the same list whatever
 //! they are called. Where the bytes come from is the caller's business.
 
+use std::collections::BTreeMap;
+use std::error::Error as _;
+use std::fmt;
+
 use sync_format::v1::anchors::{Anchor, AnchorKind};
 use sync_format::v1::package::sha256;
 
+use crate::chip::trust::{
+    AnchorRefusal, Anchors, LeftOut, MasterListRefusal, RevocationRefusal, vouched_certificates,
+};
 use crate::chip::{Malformed, tlv};
 
-/// The endings of file names that are taken, each with what such a file holds; `None`: what its PEM
-/// blocks say.
-pub const ANCHOR_ENDINGS: [(&str, Option<AnchorKind>); 5] = [
-    ("cer", Some(AnchorKind::Certificate)),
-    ("crt", Some(AnchorKind::Certificate)),
-    ("der", Some(AnchorKind::Certificate)),
-    ("pem", None),
-    ("crl", Some(AnchorKind::RevocationList)),
+/// The endings of file names that are taken, each with what such a file holds.
+pub const ANCHOR_ENDINGS: [(&str, Holds); 6] = [
+    ("cer", Holds::One(AnchorKind::Certificate)),
+    ("crt", Holds::One(AnchorKind::Certificate)),
+    ("der", Holds::One(AnchorKind::Certificate)),
+    ("pem", Holds::Blocks),
+    ("crl", Holds::One(AnchorKind::RevocationList)),
+    ("ml", Holds::MasterList),
 ];
+
+/// What a file holds.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Holds {
+    /// One anchor in DER, or any number of this kind in PEM.
+    One(AnchorKind),
+    /// What its PEM blocks say.
+    Blocks,
+    /// Certificates of many states, signed by one of them (ICAO 9303-12, section 9).
+    MasterList,
+}
 
 /// The first bytes of a PEM block (RFC 7468, section 2).
 const BEGIN: &[u8] = b"-----BEGIN ";
@@ -41,7 +61,10 @@ pub struct AnchorFile {
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum AnchorFault {
     /// The name has another ending.
-    #[error("neither a certificate (.cer, .crt, .der, .pem) nor a revocation list (.crl)")]
+    #[error(
+        "neither a certificate (.cer, .crt, .der, .pem) nor a revocation list (.crl) nor a master \
+         list (.ml)"
+    )]
     Ending,
     /// The text between two markers is no PEM.
     #[error("a PEM block that cannot be read")]
@@ -61,8 +84,8 @@ pub enum AnchorFault {
         expected: AnchorKind,
     },
     /// It is not one DER SEQUENCE, whole and alone.
-    #[error("not DER: {0}")]
-    NotDer(Malformed),
+    #[error("not DER")]
+    NotDer(#[source] Malformed),
     /// It is longer than a list of anchors may hold.
     #[error("a {kind} of {len} bytes, at most {limit}")]
     TooLong {
@@ -73,20 +96,30 @@ pub enum AnchorFault {
         /// The greatest length.
         limit: usize,
     },
+    /// No device would trust this certificate.
+    #[error("a certificate that proves nothing")]
+    Certificate(#[source] AnchorRefusal),
+    /// No device would believe this list.
+    #[error("a revocation list that revokes nothing")]
+    RevocationList(#[source] RevocationRefusal),
+    /// It is no master list, or not the one that was signed.
+    #[error("a master list that cannot be taken")]
+    MasterList(#[source] MasterListRefusal),
 }
 
 /// Why a folder gives no list of anchors.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum AnchorsError {
     /// A file is no anchor.
-    #[error("{file}: {fault}")]
+    #[error("{file}")]
     File {
         /// Its name.
         file: String,
         /// Why.
+        #[source]
         fault: AnchorFault,
     },
-    /// There is no file.
+    /// There is no file, or nothing in the master lists that are there.
     #[error("no certificate and no revocation list")]
     Empty,
 }
@@ -96,51 +129,156 @@ pub enum AnchorsError {
 pub struct ReadAnchors {
     /// Each once, ascending by the SHA-256 of its DER, and counted from 1 in that order.
     pub anchors: Vec<Anchor>,
-    /// Files that hold what another holds already: their names, and the other's.
+    /// Files that hold what another holds already: their names, and the other's. That master lists
+    /// repeat each other and the files beside them is what they are for, and is not told.
     pub duplicates: Vec<(String, String)>,
+    /// The master lists of which something is left out.
+    pub shortened: Vec<Shortened>,
+}
+
+/// A master list that was not taken whole.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Shortened {
+    /// Its name.
+    pub file: String,
+    /// How many certificates are in it.
+    pub certificates: usize,
+    /// What is wrong with each that is left out, and stands in no list before it.
+    pub left_out: Vec<AnchorFault>,
+}
+
+/// As one line: how many are left out, and for which reasons.
+impl fmt::Display for Shortened {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Shortened { file, certificates, left_out } = self;
+        let mut reasons: BTreeMap<String, usize> = BTreeMap::new();
+        for fault in left_out {
+            // The cause alone, where there is one: what it is the cause of stands before it.
+            let why = fault.source().map_or_else(|| fault.to_string(), |why| why.to_string());
+            *reasons.entry(why).or_default() += 1;
+        }
+        let reasons: Vec<String> =
+            reasons.iter().map(|(why, count)| format!("{count}: {why}")).collect();
+        let count = left_out.len();
+        write!(
+            f,
+            "{file}: {count} of {certificates} certificates left out ({})",
+            reasons.join("; ")
+        )
+    }
 }
 
 /// Reads the files of a folder, in any order.
 ///
+/// Every certificate has to be one that a device will trust, and every revocation list one that such a
+/// certificate signed: a link between two keys of a state needs the certificate of the earlier key
+/// among the files. Whoever signs the list of anchors vouches for the certificates, and for what the
+/// master lists hold, whoever signed these. What of a master list no device would trust is left
+/// out and told: lists of the whole world hold some that keep to no norm.
+///
 /// # Errors
 ///
-/// The first file by name that is no anchor, and [`AnchorsError::Empty`].
+/// The first file by name that cannot be read, or else the first that proves nothing; and
+/// [`AnchorsError::Empty`].
 pub fn read_anchors(mut files: Vec<AnchorFile>) -> Result<ReadAnchors, AnchorsError> {
     files.sort_by(|left, right| left.name.cmp(&right.name));
-    let mut found: Vec<([u8; 32], AnchorKind, Vec<u8>, String)> = Vec::new();
+    let mut pieces: Vec<Piece> = Vec::new();
+    let mut lists: BTreeMap<String, usize> = BTreeMap::new();
     for AnchorFile { name, bytes } in files {
         let read = read_file(&name, &bytes);
         let read = read.map_err(|fault| AnchorsError::File { file: name.clone(), fault })?;
-        found.extend(read.into_iter().map(|(kind, der)| (sha256(&der), kind, der, name.clone())));
+        let is_listed = read.is_master_list;
+        if is_listed {
+            lists.insert(name.clone(), read.anchors.len());
+        }
+        let read = read.anchors.into_iter();
+        pieces.extend(read.map(|(kind, der)| Piece {
+            hash: sha256(&der),
+            kind,
+            der,
+            file: name.clone(),
+            is_listed,
+        }));
     }
-    // Of two that are the same the first by name stays: the sort is stable.
-    found.sort_by_key(|(hash, ..)| *hash);
+    // Of those that are the same the first by name stays, and a file before a list: the sort is
+    // stable.
+    pieces.sort_by_key(|piece| (piece.hash, piece.is_listed));
     let mut read = ReadAnchors::default();
-    let mut kept: Option<([u8; 32], String)> = None;
-    for (id, (hash, kind, der, name)) in found.into_iter().enumerate() {
-        match &kept {
-            Some((before, file)) if *before == hash => {
-                read.duplicates.push((name, file.clone()));
+    let mut once: Vec<Piece> = Vec::new();
+    for piece in pieces {
+        match once.last() {
+            Some(kept) if kept.hash == piece.hash => {
+                if !piece.is_listed {
+                    read.duplicates.push((piece.file, kept.file.clone()));
+                }
             }
-            _ => {
-                let id = (id - read.duplicates.len()) as u64 + 1;
-                read.anchors.push(Anchor { id, kind, der });
-                kept = Some((hash, name));
-            }
+            _ => once.push(piece),
         }
     }
+
+    let mut faults = check_anchors(&once);
+    let refused = faults.iter().filter(|(at, _)| !once[**at].is_listed);
+    if let Some((at, fault)) = refused.min_by_key(|(at, _)| &once[**at].file) {
+        return Err(AnchorsError::File { file: once[*at].file.clone(), fault: fault.clone() });
+    }
+    let mut left_out: BTreeMap<String, Vec<AnchorFault>> = BTreeMap::new();
+    for (at, piece) in once.into_iter().enumerate() {
+        let Piece { kind, der, file, .. } = piece;
+        match faults.remove(&at) {
+            Some(fault) => left_out.entry(file).or_default().push(fault),
+            None => read.anchors.push(Anchor { id: read.anchors.len() as u64 + 1, kind, der }),
+        }
+    }
+    let shortened = left_out.into_iter().map(|(file, left_out)| {
+        let certificates = lists.get(&file).copied().unwrap_or_default();
+        Shortened { file, certificates, left_out }
+    });
+    read.shortened = shortened.collect();
     if read.anchors.is_empty() { Err(AnchorsError::Empty) } else { Ok(read) }
 }
 
-/// Says whether bytes may stand in a list of anchors as this kind.
+/// An anchor, and the file that it is from.
+struct Piece {
+    hash: [u8; 32],
+    kind: AnchorKind,
+    der: Vec<u8>,
+    file: String,
+    /// Whether the file is a master list.
+    is_listed: bool,
+}
+
+/// Returns what is wrong with each of these that no device would take, by its place.
 ///
-/// The one place where headquarters looks into an anchor: today that it is one DER SEQUENCE of exactly
-/// its length, and no longer than the format allows. What X.509 asks for beyond belongs here.
-///
-/// # Errors
-///
-/// [`AnchorFault::TooLong`] and [`AnchorFault::NotDer`].
-pub fn check_anchor(kind: AnchorKind, der: &[u8]) -> Result<(), AnchorFault> {
+/// This is what a device does with the list, by the same [`Anchors`]; a device leaves out what fails
+/// here.
+fn check_anchors(pieces: &[Piece]) -> BTreeMap<usize, AnchorFault> {
+    let mut faults: BTreeMap<usize, AnchorFault> = BTreeMap::new();
+    for (at, piece) in pieces.iter().enumerate() {
+        if let Err(fault) = check_form(piece.kind, &piece.der) {
+            faults.insert(at, fault);
+        }
+    }
+    let of = |kind, faults: &BTreeMap<usize, AnchorFault>| -> Vec<usize> {
+        let is_one = |at: &usize| pieces[*at].kind == kind && !faults.contains_key(at);
+        (0..pieces.len()).filter(is_one).collect()
+    };
+    let mut anchors = Anchors::new();
+    let certificates = of(AnchorKind::Certificate, &faults);
+    let added = anchors.add_certificates(certificates.iter().map(|at| &pieces[*at].der[..]));
+    for LeftOut { at, why } in added.refused {
+        faults.insert(certificates[at], AnchorFault::Certificate(why));
+    }
+    for at in of(AnchorKind::RevocationList, &faults) {
+        if let Err(why) = anchors.add_revocations(&pieces[at].der) {
+            faults.insert(at, AnchorFault::RevocationList(why));
+        }
+    }
+    faults
+}
+
+/// Says whether bytes may stand in a list of anchors as this kind, whatever they say: one DER SEQUENCE
+/// of exactly its length, and no longer than the format allows.
+fn check_form(kind: AnchorKind, der: &[u8]) -> Result<(), AnchorFault> {
     let (len, limit) = (der.len(), kind.max_bytes());
     if len > limit {
         return Err(AnchorFault::TooLong { kind, len, limit });
@@ -148,26 +286,37 @@ pub fn check_anchor(kind: AnchorKind, der: &[u8]) -> Result<(), AnchorFault> {
     tlv::only(der, SEQUENCE).map(drop).map_err(AnchorFault::NotDer)
 }
 
-fn read_file(name: &str, bytes: &[u8]) -> Result<Vec<(AnchorKind, Vec<u8>)>, AnchorFault> {
+/// What is in a file.
+struct FileContent {
+    anchors: Vec<(AnchorKind, Vec<u8>)>,
+    is_master_list: bool,
+}
+
+fn read_file(name: &str, bytes: &[u8]) -> Result<FileContent, AnchorFault> {
     let ending = name.rsplit_once('.').map(|(_, ending)| ending.to_ascii_lowercase());
-    let known = |(known, _): &&(&str, Option<AnchorKind>)| ending.as_deref() == Some(*known);
-    let (_, by_name) = ANCHOR_ENDINGS.iter().find(known).ok_or(AnchorFault::Ending)?;
-    let anchors = match by_name {
+    let known = |(known, _): &&(&str, Holds)| ending.as_deref() == Some(*known);
+    let (_, holds) = ANCHOR_ENDINGS.iter().find(known).ok_or(AnchorFault::Ending)?;
+    let anchors = match holds {
+        Holds::MasterList => {
+            let certificates = vouched_certificates(bytes).map_err(AnchorFault::MasterList)?;
+            let anchors = certificates.into_iter().map(|der| (AnchorKind::Certificate, der));
+            return Ok(FileContent { anchors: anchors.collect(), is_master_list: true });
+        }
         // A text whose first letter happens to be DER's tag is no whole SEQUENCE.
-        Some(kind) if !is_pem(bytes) || tlv::only(bytes, SEQUENCE).is_ok() => {
+        Holds::One(kind) if !is_pem(bytes) || tlv::only(bytes, SEQUENCE).is_ok() => {
             vec![(*kind, bytes.to_vec())]
         }
-        _ => blocks(bytes)?,
+        Holds::One(_) | Holds::Blocks => blocks(bytes)?,
     };
     for (kind, der) in &anchors {
-        if let Some(expected) = by_name
+        if let Holds::One(expected) = holds
             && kind != expected
         {
             return Err(AnchorFault::OtherKind { found: *kind, expected: *expected });
         }
-        check_anchor(*kind, der)?;
+        check_form(*kind, der)?;
     }
-    Ok(anchors)
+    Ok(FileContent { anchors, is_master_list: false })
 }
 
 /// Whether a line begins a PEM block.
@@ -217,10 +366,50 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::chip::algorithm::Unsupported;
+    use crate::chip::certificate::{Certificate, KeyUsage};
+    use crate::chip::cms::CmsRefusal;
+    use crate::chip::curves::Curve;
+    use crate::chip::issue::testing::{ECDSA, State, day, ec};
+    use crate::chip::issue::{self, CertificateDraft};
 
-    /// A SEQUENCE of this content: all that is asked of an anchor today.
-    fn der_of(content: &[u8]) -> Vec<u8> {
-        tlv::element(SEQUENCE, content)
+    /// Utopia with another key; its name is always the same.
+    fn utopia(secret: &[u8]) -> State {
+        State::with(ec(Curve::P256, secret), ec(Curve::P256, b"secret of its signer"))
+    }
+
+    /// A certificate of Utopia.
+    fn certificate(secret: &[u8]) -> Vec<u8> {
+        utopia(secret).authority_certificate()
+    }
+
+    /// The list of revoked certificates of the same.
+    fn revocations(secret: &[u8]) -> Vec<u8> {
+        utopia(secret).revocations(&[])
+    }
+
+    /// The certificate of Utopia's key `to`, signed by its key `from`.
+    fn link(from: &[u8], to: &[u8]) -> Vec<u8> {
+        let (from, to) = (ec(Curve::P256, from), ec(Curve::P256, to));
+        let validity = (day("2024-01-01"), day("2040-12-31"));
+        let name = issue::office("UT", "CSCA Utopia");
+        CertificateDraft::authority(name, &to, &from, validity).sign(&from, ECDSA).unwrap()
+    }
+
+    /// A certificate with a country that is none.
+    fn of_no_country() -> Vec<u8> {
+        let mut state = utopia(b"of no country");
+        state.authority_draft.issuer = issue::office("?", "CSCA");
+        state.authority_draft.subject = issue::office("?", "CSCA");
+        state.authority_certificate()
+    }
+
+    /// A list of these, signed by somebody who is on none of them.
+    fn master_list(certificates: &[&[u8]]) -> Vec<u8> {
+        let publisher = utopia(b"of a publisher");
+        let signer = Certificate::parse(&publisher.signer_certificate()).unwrap();
+        let signed_on = Some(day("2026-05-28"));
+        issue::master_list(certificates, signed_on, &signer, &publisher.signer, ECDSA).unwrap()
     }
 
     fn pem(label: &str, der: &[u8]) -> String {
@@ -240,7 +429,8 @@ mod tests {
 
     #[test]
     fn der_and_pem_give_the_same_list_whatever_the_files_are_called() {
-        let (first, second, list) = (der_of(b"first"), der_of(b"second"), der_of(b"list"));
+        let (first, second) = (certificate(b"first"), certificate(b"second"));
+        let list = revocations(b"second");
         let as_der = vec![
             file("a.cer", first.clone()),
             file("b.DER", second.clone()),
@@ -264,11 +454,11 @@ mod tests {
 
     #[test]
     fn what_is_there_twice_is_taken_once_and_said() {
-        let der = der_of(b"the same");
+        let der = certificate(b"the same");
         let files = vec![
             file("2.cer", der.clone()),
             file("1.crt", pem("CERTIFICATE", &der)),
-            file("0.cer", der_of(b"another")),
+            file("0.cer", certificate(b"another")),
             file("3.cer", der.clone()),
         ];
         let read = read_anchors(files).unwrap();
@@ -280,7 +470,7 @@ mod tests {
 
     #[test]
     fn a_file_that_is_no_anchor_ends_it_by_its_name() {
-        let der = der_of(b"a certificate");
+        let der = certificate(b"a certificate");
         assert_eq!(fault("readme.txt", der.clone()), AnchorFault::Ending);
         assert_eq!(fault("cer", der.clone()), AnchorFault::Ending);
         assert_eq!(fault("a.pem", der.clone()), AnchorFault::NoBlock);
@@ -304,18 +494,159 @@ mod tests {
         }
         let octets = tlv::element(0x04, b"no sequence");
         assert!(matches!(fault("a.der", octets), AnchorFault::NotDer(_)));
-        let large = der_of(&vec![0; AnchorKind::Certificate.max_bytes()]);
+        let large = tlv::element(SEQUENCE, &vec![0; AnchorKind::Certificate.max_bytes()]);
         let fault_of_large = fault("a.cer", large.clone());
         assert!(matches!(fault_of_large, AnchorFault::TooLong { .. }), "{fault_of_large:?}");
-        assert!(read_anchors(vec![file("a.crl", large)]).is_ok(), "a list may be longer");
+        // A list may be longer.
+        let fault_of_large = fault("a.crl", large);
+        assert!(matches!(fault_of_large, AnchorFault::RevocationList(_)), "{fault_of_large:?}");
         assert_eq!(read_anchors(Vec::new()), Err(AnchorsError::Empty));
     }
 
     #[test]
     fn of_several_faults_the_first_by_name_is_told() {
-        let files = vec![file("b.txt", ""), file("a.cer", "x"), file("c.cer", der_of(b"whole"))];
-        let refused = read_anchors(files).unwrap_err().to_string();
-        assert!(refused.starts_with("a.cer: not DER"), "{refused}");
+        let first = |files: &[(&str, Vec<u8>)]| {
+            let files = files.iter().map(|(name, bytes)| file(name, bytes.clone()));
+            match read_anchors(files.collect()) {
+                Err(AnchorsError::File { file, .. }) => file,
+                other => panic!("{other:?}"),
+            }
+        };
+        let [whole, useless] = [certificate(b"whole"), of_no_country()];
+        let files = [("b.txt", vec![]), ("a.cer", b"x".to_vec()), ("c.cer", whole.clone())];
+        assert_eq!(first(&files), "a.cer");
+        // What can be read is looked into when everything can be.
+        let list = revocations(b"another");
+        let files = [("c.cer", useless.clone()), ("b.crl", list), ("a.cer", whole)];
+        assert_eq!(first(&files), "b.crl");
+        assert_eq!(first(&[("a.cer", useless), ("b.txt", vec![])]), "b.txt");
+    }
+
+    #[test]
+    fn a_certificate_that_no_device_would_trust_is_named_with_the_reason() {
+        let refused = |der: Vec<u8>| match fault("a.cer", der) {
+            AnchorFault::Certificate(why) => why,
+            other => panic!("{other:?}"),
+        };
+        let altered = |alter: &dyn Fn(&mut State)| {
+            let mut state = utopia(b"first");
+            alter(&mut state);
+            state.authority_certificate()
+        };
+        assert_eq!(refused(of_no_country()), AnchorRefusal::NoCountry);
+        let forged = altered(&|state| state.authority = ec(Curve::P256, b"a forger's"));
+        assert_eq!(refused(forged), AnchorRefusal::Signature);
+        let usage = issue::usage_extension(&[KeyUsage::DigitalSignature]);
+        let no_authority = altered(&|state| state.authority_draft.extensions[1] = usage.clone());
+        assert_eq!(refused(no_authority), AnchorRefusal::NotAuthority);
+        assert_eq!(refused(utopia(b"first").signer_certificate()), AnchorRefusal::NotAuthority);
+        let critical = issue::extension(&[0x55, 0x1D, 0x1E], true, &[0x30, 0x00]);
+        let unknown = altered(&|state| state.authority_draft.extensions.push(critical.clone()));
+        assert_eq!(refused(unknown), Unsupported::CriticalExtension.into());
+        let malformed = Malformed("another element than expected");
+        assert_eq!(refused(tlv::element(SEQUENCE, &[0x04, 0x00])), malformed.into());
+    }
+
+    #[test]
+    fn a_link_is_taken_with_the_certificate_before_it_in_whatever_order() {
+        let [first, second, third] = [&b"first"[..], b"second", b"third"];
+        let chain = [certificate(first), link(first, second), link(second, third)];
+        let named = |names: [&str; 3]| {
+            let files = names.iter().zip(&chain).map(|(name, der)| file(name, der.clone()));
+            read_anchors(files.collect())
+        };
+        for names in [["a.cer", "b.cer", "c.cer"], ["c.cer", "a.cer", "b.cer"]] {
+            assert_eq!(named(names).unwrap().anchors.len(), 3, "{names:?}");
+        }
+        let missing = AnchorFault::Certificate(AnchorRefusal::UnknownKey);
+        assert_eq!(fault("b.cer", chain[1].clone()), missing);
+        // It may stand in a master list.
+        let files = vec![file("b.cer", chain[1].clone()), file("w.ml", master_list(&[&chain[0]]))];
+        assert_eq!(read_anchors(files).unwrap().anchors.len(), 2);
+    }
+
+    #[test]
+    fn a_revocation_list_is_signed_by_a_certificate_of_the_folder() {
+        let list = revocations(b"first");
+        let refused = |issuer: Vec<u8>, list: Vec<u8>| match read_anchors(vec![
+            file("a.cer", issuer),
+            file("b.crl", list),
+        ]) {
+            Err(AnchorsError::File { file, fault: AnchorFault::RevocationList(why) }) => {
+                assert_eq!(file, "b.crl");
+                Some(why)
+            }
+            Err(other) => panic!("{other:?}"),
+            Ok(_) => None,
+        };
+        assert_eq!(refused(certificate(b"first"), list.clone()), None);
+        let other = refused(certificate(b"second"), list.clone());
+        assert_eq!(other, Some(RevocationRefusal::Signature));
+        let alone = fault("b.crl", list.clone());
+        assert_eq!(alone, AnchorFault::RevocationList(RevocationRefusal::UnknownIssuer));
+        let malformed = refused(certificate(b"first"), tlv::element(SEQUENCE, &[0x04, 0x00]));
+        let why = Malformed("another element than expected");
+        assert_eq!(malformed, Some(RevocationRefusal::Malformed(why)));
+        // Signed by one that stands in a master list.
+        let world = file("world.ml", master_list(&[&certificate(b"first")]));
+        assert_eq!(read_anchors(vec![world, file("b.crl", list)]).unwrap().anchors.len(), 2);
+    }
+
+    #[test]
+    fn a_master_list_gives_its_certificates_and_leaves_out_what_proves_nothing() {
+        let (first, second) = (certificate(b"first"), certificate(b"second"));
+        let useless = [of_no_country(), link(b"nobody's", b"second"), link(b"nobody's", b"third")];
+        let [nowhere, orphan, another] = &useless;
+        let list = master_list(&[&first, nowhere, &second, orphan, another]);
+        let read = read_anchors(vec![file("world.ml", list.clone())]).unwrap();
+        assert_eq!(read.anchors.iter().map(|it| it.id).collect::<Vec<_>>(), [1, 2]);
+        assert!(read.anchors.is_sorted_by_key(|it| sha256(&it.der)));
+        assert!(read.anchors.iter().all(|it| it.der == first || it.der == second));
+        let [shortened] = &read.shortened[..] else { panic!("{:?}", read.shortened) };
+        let unknown = AnchorFault::Certificate(AnchorRefusal::UnknownKey);
+        assert_eq!((&shortened.file[..], shortened.certificates), ("world.ml", 5));
+        assert_eq!(shortened.left_out.iter().filter(|fault| **fault == unknown).count(), 2);
+        assert_eq!(
+            shortened.to_string(),
+            "world.ml: 3 of 5 certificates left out (2: the certificate is signed by a key that is \
+             not known; 1: the certificate names no country)"
+        );
+
+        // What is repeated is taken once, and is told of the file alone.
+        let files = vec![
+            file("a.ml", master_list(&[&first])),
+            file("b.ml", list),
+            file("c.cer", first.clone()),
+            file("d.cer", first.clone()),
+        ];
+        let read = read_anchors(files).unwrap();
+        assert_eq!(read.anchors.len(), 2);
+        assert_eq!(read.duplicates, [("d.cer".to_owned(), "c.cer".to_owned())]);
+        assert_eq!(read.shortened.len(), 1);
+
+        // The same certificate as a file was meant.
+        let files =
+            vec![file("a.ml", master_list(&[&first, orphan])), file("b.cer", orphan.clone())];
+        let refused = AnchorsError::File { file: "b.cer".to_owned(), fault: unknown };
+        assert_eq!(read_anchors(files), Err(refused));
+        let nothing = vec![file("a.ml", master_list(&[nowhere]))];
+        assert_eq!(read_anchors(nothing), Err(AnchorsError::Empty));
+    }
+
+    #[test]
+    fn a_master_list_has_to_be_the_one_that_was_signed() {
+        let list = master_list(&[&certificate(b"first")]);
+        let mut altered = list.clone();
+        let at = list.windows(4).position(|part| part == b"CSCA").unwrap();
+        altered[at] ^= 1;
+        let signed = MasterListRefusal::Signed(CmsRefusal::Content);
+        assert_eq!(fault("a.ml", altered), AnchorFault::MasterList(signed));
+        let ended = MasterListRefusal::Malformed(Malformed("an element ends in its header"));
+        assert_eq!(fault("a.ml", ""), AnchorFault::MasterList(ended));
+        let other = fault("a.ml", certificate(b"first"));
+        assert!(matches!(other, AnchorFault::MasterList(_)), "{other:?}");
+        let other = fault("a.cer", list);
+        assert!(matches!(other, AnchorFault::Certificate(_)), "{other:?}");
     }
 
     proptest! {
