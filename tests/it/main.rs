@@ -10,6 +10,7 @@ mod chip;
 mod cli;
 mod crash;
 mod encounters;
+mod hostile;
 mod map;
 mod packages;
 mod postgres;
