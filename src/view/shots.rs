@@ -137,12 +137,7 @@ struct Walk {
 }
 
 impl Walk {
-    fn run(
-        &mut self,
-        pin: &[u8],
-        pictures: &[PathBuf],
-        held: &[String],
-    ) -> Result<(), ShotsError> {
+    fn run(&mut self, pin: &[u8], pictures: &[PathBuf], held: &[String]) -> Result<(), ShotsError> {
         self.wait("the tries that are left", |view| {
             view.global::<ui::Unlock>().get_tries_left() > 0
         })?;

@@ -60,9 +60,9 @@ impl Place {
         self.0.path().join(name)
     }
 
-    fn read(&self, more: &[&str]) -> (Option<i32>, Value, String) {
+    fn read(&self, wait: &str, more: &[&str]) -> (Option<i32>, Value, String) {
         let mut command = fieldcheckctl();
-        command.args(["chip", "read", "--json", "--wait", "20"]).args(more);
+        command.args(["chip", "read", "--json", "--wait", wait]).args(more);
         told(command.current_dir(self.0.path()))
     }
 }
@@ -82,7 +82,7 @@ fn a_card_is_read_saved_and_proven_again() {
         assert!(String::from_utf8_lossy(&listed.stdout).contains("Virtual PCD 00 00"));
 
         let (status, line, error) =
-            place.read(&["--qr", "code.txt", "--csca", "csca", "--save", "saved"]);
+            place.read("20", &["--qr", "code.txt", "--csca", "csca", "--save", "saved"]);
         assert_eq!(status, Some(0), "{line} {error}");
         for (field, expected) in [
             ("proof", Value::from("genuine")),
@@ -104,7 +104,7 @@ fn a_card_is_read_saved_and_proven_again() {
         }
 
         // Without an anchor nothing is genuine, and nothing else than the invented state's is kept.
-        let (status, line, _) = place.read(&["--can", "999901"]);
+        let (status, line, _) = place.read("20", &["--can", "999901"]);
         assert_eq!((status, &line["proof"]), (Some(5), &Value::from("consistent")));
         drop(card);
 
@@ -134,27 +134,25 @@ fn a_card_is_read_saved_and_proven_again() {
 fn what_goes_wrong_is_said_in_words() {
     with_pcscd("chip::command::what_goes_wrong_is_said_in_words", || {
         let place = Place::with(&contents());
-        let (status, _, error) = place.read(&["--can", "99990"]);
+        let (status, _, error) = place.read("20", &["--can", "99990"]);
         assert_eq!(status, Some(1));
         assert!(error.contains("an access number has six digits"), "{error}");
         let begin = Instant::now();
-        let mut command = fieldcheckctl();
-        let (status, _, error) =
-            told(command.args(["chip", "read", "--can", "999901", "--wait", "0"]));
+        let (status, _, error) = place.read("0", &["--can", "999901"]);
         assert_eq!(status, Some(1));
         assert!(error.contains("no card is in the reader"), "{error}");
         assert!(begin.elapsed() < Duration::from_secs(5));
-        let (_, _, error) = place.read(&["--can", "999901", "--reader", "Nobody", "--wait", "0"]);
+        let (_, _, error) = place.read("0", &["--can", "999901", "--reader", "Nobody"]);
         assert!(error.contains("there is no card reader Nobody"), "{error}");
 
         let card = Simulated::of(&place.path("card"), &[]);
-        let (status, _, error) = place.read(&["--can", "111111"]);
+        let (status, _, error) = place.read("20", &["--can", "111111"]);
         assert_eq!(status, Some(1));
         assert!(error.contains("[wrong-password]"), "{error}");
         drop(card);
 
         let card = Simulated::of(&place.path("card"), &["cut 15"]);
-        let (status, _, error) = place.read(&["--can", "999901", "--wait", "1"]);
+        let (status, _, error) = place.read("1", &["--can", "999901"]);
         assert_eq!(status, Some(1));
         assert!(error.contains("hold it to the reader again"), "{error}");
         assert!(error.contains("[card-lost]"), "{error}");
@@ -165,7 +163,7 @@ fn what_goes_wrong_is_said_in_words() {
         let other = Contents::new(&other, &Holder::nguyen_van_mau(), &Making::default());
         let place = Place::with(&other);
         let _card = Simulated::of(&place.path("card"), &[]);
-        let (status, _, error) = place.read(&["--can", "999901", "--save", "saved"]);
+        let (status, _, error) = place.read("20", &["--can", "999901", "--save", "saved"]);
         assert_eq!(status, Some(1));
         assert!(error.contains("a saved chip is a saved person"), "{error}");
         assert!(!place.path("saved").exists());
