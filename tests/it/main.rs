@@ -16,6 +16,7 @@ mod packages;
 mod postgres;
 mod repository;
 mod s3;
+mod seeds;
 mod support;
 mod window;
 mod withdraw;
