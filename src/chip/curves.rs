@@ -168,7 +168,8 @@ impl Curve {
     fn arithmetic(self) -> &'static Arithmetic {
         static ARITHMETIC: [OnceLock<Arithmetic>; Curve::ALL.len()] =
             [const { OnceLock::new() }; Curve::ALL.len()];
-        ARITHMETIC[self as usize].get_or_init(|| Arithmetic::of(self.constants()))
+        let curve = self;
+        ARITHMETIC[curve as usize].get_or_init(|| Arithmetic::of(self.constants()))
     }
 }
 
