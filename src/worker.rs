@@ -110,6 +110,8 @@ pub enum Request {
     Clarify,
     /// The person's answer to the question does not fit: record that nothing could be told.
     AnswerDiffers,
+    /// The picture in the chip is not of the person: record that nothing could be told, for that.
+    PictureDiffers,
     /// Show the newest match that has no outcome.
     OpenUnrecorded,
     /// Record the outcome of an earlier match.
@@ -696,7 +698,8 @@ impl Desk {
                 self.record_outcome(notice, outcome, why);
             }
             Request::Clarify => self.clarify(),
-            Request::AnswerDiffers => self.record_differing_answer(),
+            Request::AnswerDiffers => self.record_that_nothing_fits(OutcomeWhy::PersonAnswered),
+            Request::PictureDiffers => self.record_that_nothing_fits(OutcomeWhy::PhotoDiffers),
             Request::OpenUnrecorded => {
                 if let Some(session) = &self.session
                     && let Some((check, notice)) = session.newest_unrecorded()?
@@ -913,13 +916,13 @@ impl Desk {
         });
     }
 
-    fn record_differing_answer(&mut self) {
+    fn record_that_nothing_fits(&mut self, why: OutcomeWhy) {
         self.conclude(|session, shown, check| {
             let conclusion = Conclusion {
                 check,
                 notice: shown.answer.leading_basis().map_or(0, |basis| basis.notice),
                 outcome: Outcome::CouldNotTell,
-                why: OutcomeWhy::PersonAnswered,
+                why,
             };
             session.record_outcome(&shown.document, conclusion).map(Some)
         });

@@ -228,8 +228,7 @@ fn photo_differs(view: &Rc<View>) {
     verdict.set_findings(ModelRc::new(VecModel::from(findings)));
     verdict.set_answer(ui::VerdictKind::Refer);
     verdict.set_can_settle(false);
-    // Assumes: the nearest that can be recorded; the record says that nothing could be told.
-    view.ask(Request::AnswerDiffers);
+    view.ask(Request::PictureDiffers);
 }
 
 /// Takes the person and the answer from the screen.
