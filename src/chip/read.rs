@@ -383,7 +383,7 @@ pub struct Reading {
     /// Locks that refused their password: they are not tried again.
     refused: Vec<(Lock, AccessError)>,
     files: BTreeMap<FileId, Partial>,
-    /// Files that the security object names and the chip does not give.
+    /// Files that the security object names and the chip does not give, and EF.COM likewise.
     unread: Vec<(FileId, Status)>,
     chip_authentication: ChipAuthentication,
     active_authentication: ActiveAuthentication,
@@ -454,7 +454,8 @@ impl Reading {
         self.files.get(&file).map_or((0, None), |partial| (partial.bytes.len(), partial.total))
     }
 
-    /// Returns the files that the security object names and the chip does not give.
+    /// Returns the files that the security object names and the chip does not give, and EF.COM
+    /// where it is not given or broken ([`Status::WRONG_DATA`]).
     pub fn unread(&self) -> &[(FileId, Status)] {
         &self.unread
     }
@@ -882,6 +883,22 @@ mod tests {
                 assert_eq!(reading.card_access(), &expected, "{door:?}");
                 assert_eq!(reading.card_access_check(), CardAccessCheck::NotChecked);
             }
+        }
+    }
+
+    #[test]
+    fn broken_index_of_files_is_left_out_and_the_rest_is_read() {
+        for broken in
+            [vec![0x60, 0x84, 0xFF, 0xFF, 0xFF, 0xFF], vec![0x30, 0x01, 0x00], vec![0x60, 0x20]]
+        {
+            let mut card = TestCard::new(100);
+            card.files.insert(FileId::Com, broken);
+            let (reading, result) = read(&mut card);
+            result.expect("read");
+            check_proven(&reading);
+            assert_eq!(reading.file(FileId::Com), None);
+            assert_eq!(reading.unread(), [(FileId::Com, Status::WRONG_DATA)]);
+            assert!(reading.file(FileId::Dg(2)).is_some());
         }
     }
 

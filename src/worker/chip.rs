@@ -392,7 +392,7 @@ impl Expected {
     const USUAL: usize = 18_000;
 
     fn advance(&mut self, progress: &mut ChipProgress, step: Step) {
-        progress.stage = match step {
+        let stage = match step {
             Step::Finding | Step::Opening | Step::Resuming => ChipStage::Opening,
             Step::Proving => ChipStage::Copy,
             Step::Reading { file, done, total } => {
@@ -404,6 +404,8 @@ impl Expected {
                 }
             }
         };
+        // Files are read in the order of their need; a step that is done stays so.
+        progress.stage = progress.stage.max(stage);
         let (done, known) = self
             .files
             .values()

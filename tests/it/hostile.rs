@@ -75,9 +75,7 @@ const CARDS: &[Hostile] = &[
     plain("endless-card-access", "read: genuine", || {
         faulty(Fault::Endless { file: FileId::CardAccess })
     }),
-    plain("endless-com", "file-too-long: copy-not-excluded, the chip gave no picture", || {
-        faulty(Fault::Endless { file: FileId::Com })
-    }),
+    plain("endless-com", "read: genuine", || faulty(Fault::Endless { file: FileId::Com })),
     plain("endless-sod", "file-too-long: nothing", || faulty(Fault::Endless { file: FileId::Sod })),
     plain("endless-dg1", "file-too-long: the chip gave no data group 1", || {
         faulty(Fault::Endless { file: FileId::Dg(1) })

@@ -133,7 +133,7 @@ impl<'a> Session<'a> {
         let groups = self.groups()?;
         self.file(FileId::Dg(1))?;
         if self.reading.wanted.has_com() {
-            self.file(FileId::Com)?;
+            self.com()?;
         }
         if !groups.contains(&14) {
             self.reading.chip_authentication = ChipAuthentication::NotOffered;
@@ -338,7 +338,8 @@ impl<'a> Session<'a> {
             bytes.extend_from_slice(&answer.data);
         }
         // A chip that has the file and garbles it is taken at its word no more than one that
-        // refuses it.
+        // refuses it. Nothing is held against it: its owner did not write the file, and what opens
+        // instead still has to be proven.
         Ok(SecurityInfos::of_card_access(&bytes).map_err(|_| match status {
             Status::OK => Status::WRONG_DATA,
             status => status,
@@ -405,6 +406,22 @@ impl<'a> Session<'a> {
             }
         }
         Ok(())
+    }
+
+    /// Reads EF.COM, and goes on without it where it is broken: nothing is concluded from it.
+    fn com(&mut self) -> Result<(), Setback> {
+        match self.file(FileId::Com) {
+            Err(Setback::Final(
+                ReadError::FileTooLong { .. }
+                | ReadError::FileMalformed { .. }
+                | ReadError::FileEndsEarly { .. },
+            )) => {
+                self.reading.files.remove(&FileId::Com);
+                self.reading.unread.push((FileId::Com, Status::WRONG_DATA));
+                Ok(())
+            }
+            outcome => outcome,
+        }
     }
 
     /// Returns how many bytes of a file are asked for at once.
