@@ -21,7 +21,7 @@ use crate::chip::country::Country;
 use crate::chip::proof::{Proof, Refutation};
 use crate::chip::trust::Anchors;
 use crate::clock::{Clock, DeviceTime, Observation, TrustedTime};
-use crate::document::{Date, Document};
+use crate::document::{Date, Document, Source};
 use crate::encounter::{self, Circumstances, Conclusion};
 use crate::keys::{
     ArgonCost, Attempts, DeviceKey, DeviceKeyError, Floor, Pin, UnlockError, Unlocked, Vault,
@@ -635,7 +635,7 @@ impl Session {
     }
 
     /// Judges what was read of a chip, against the anchors that are installed. `printed` is what was
-    /// read of the card around it.
+    /// read of the card around it, and `answered` the answer to that, if it was asked before.
     ///
     /// Where the two disagree, what is found of either counts: a chip must not take away what its
     /// card brought.
@@ -648,14 +648,9 @@ impl Session {
         &mut self,
         files: &Files<'_>,
         printed: Option<&Document>,
+        answered: Option<&Answer>,
     ) -> Result<(Contents, Answer), DeviceError> {
-        let anchors = match files.issuing_state().and_then(Country::of_issuing_state) {
-            Some(country) => Anchors::of_country(country, &self.anchors()?),
-            None => Anchors::new(),
-        };
-        let time = self.time()?;
-        let today = Date::from_days(time.upper.vietnam_day());
-        let contents = contents::judge(files, printed, &anchors, today)?;
+        let contents = self.chip_contents(files, printed)?;
         let mut doubts: Vec<ChipDoubt> =
             contents.differing.iter().copied().map(ChipDoubt::Differs).collect();
         match contents.proof {
@@ -663,19 +658,44 @@ impl Session {
             Proof::Refuted(_) => doubts.insert(0, ChipDoubt::Data),
             Proof::Consistent(_) | Proof::CopyNotExcluded(_) | Proof::Genuine(..) => {}
         }
+        // What an officer typed wrongly says nothing against a chip: the doubt alone is kept.
+        let is_forged_beside = printed.is_some_and(|printed| printed.source != Source::Typed)
+            && !contents.differing.is_empty();
         let proof = match contents.proof {
-            _ if !contents.differing.is_empty() => DocumentProof::Refuted,
+            _ if contents.is_contradictory || is_forged_beside => DocumentProof::Refuted,
             Proof::Refuted(_) => DocumentProof::Refuted,
             Proof::Consistent(_) => DocumentProof::Consistent,
             Proof::CopyNotExcluded(_) => DocumentProof::CopyNotExcluded,
             Proof::Genuine(..) => DocumentProof::Genuine,
         };
         let answer = self.judge_as(&contents.document, proof, &doubts)?;
-        let answer = match printed {
-            Some(printed) if !contents.differing.is_empty() => answer.and(self.judge(printed)?),
+        let answer = match (printed, answered) {
+            (Some(_), Some(before)) if !contents.differing.is_empty() => answer.and(before.clone()),
+            (Some(printed), None) if !contents.differing.is_empty() => {
+                answer.and(self.judge(printed)?)
+            }
             _ => answer,
         };
         Ok((contents, answer))
+    }
+
+    /// Returns what a chip says and proves, by the anchors that are installed, without looking
+    /// anybody up.
+    ///
+    /// # Errors
+    ///
+    /// As of [`Session::judge_chip`].
+    pub fn chip_contents(
+        &mut self,
+        files: &Files<'_>,
+        printed: Option<&Document>,
+    ) -> Result<Contents, DeviceError> {
+        let anchors = match files.issuing_state().and_then(Country::of_issuing_state) {
+            Some(country) => Anchors::of_country(country, &self.anchors()?),
+            None => Anchors::new(),
+        };
+        let today = Date::from_days(self.time()?.upper.vietnam_day());
+        Ok(contents::judge(files, printed, &anchors, today)?)
     }
 
     fn judge_as(

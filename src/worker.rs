@@ -631,8 +631,9 @@ fn run_decoder(
 /// The check that stands on the screen.
 struct Shown {
     document: Document,
-    /// What was read of the card around the chip, where `document` is the chip's.
-    printed: Option<Document>,
+    /// What was read of the card around the chip and the answer to it, where `document` is the
+    /// chip's.
+    printed: Option<(Document, Answer)>,
     answer: Answer,
     reason: CheckReason,
     /// Number of its record, once committed.

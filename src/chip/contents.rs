@@ -6,7 +6,9 @@
 use sync_format::v1::date::Date;
 use thiserror::Error;
 
-use super::active_authentication::{self, NotProven};
+use super::active_authentication::{self, AskError, NotProven};
+use super::agreement::AgreementError;
+use super::channel::ChannelError;
 use super::chip_authentication::ChipAuthenticationError;
 use super::dg2::NoFace;
 use super::files::FileId;
@@ -55,15 +57,19 @@ impl<'a> Files<'a> {
 
 /// Returns what both tests against copies gave together: one that failed outweighs the other.
 ///
-/// A chip whose document was signed with a key for a test, and that does not give the key or does
-/// not answer, fails it: a copy does just that.
+/// A chip whose document was signed with a key for a test, and that does not give the key or refuses
+/// the test, fails it: a copy does just that. Where the reader does not carry the answer, the card
+/// left the field, or this program does not know the key, nothing was shown of the chip, neither way.
 fn copy_test(reading: &Reading) -> CopyTest {
     let withheld = |group| reading.unread().iter().any(|(file, _)| *file == FileId::Dg(group));
     let active = match reading.active_authentication() {
         _ if withheld(15) => CopyTest::Failed,
         ActiveAuthentication::NotDone | ActiveAuthentication::NotOffered => CopyTest::NotPossible,
         ActiveAuthentication::NoKey(_) => CopyTest::NotPossible,
-        ActiveAuthentication::Failed(_) => CopyTest::Failed,
+        ActiveAuthentication::Failed(
+            AskError::Refused(_) | AskError::Channel(ChannelError::Broken(_)),
+        ) => CopyTest::Failed,
+        ActiveAuthentication::Failed(_) => CopyTest::NotPossible,
         ActiveAuthentication::Answered(answer) => {
             let key = reading.file(FileId::Dg(15)).unwrap_or_default();
             let infos = reading.infos();
@@ -78,9 +84,12 @@ fn copy_test(reading: &Reading) -> CopyTest {
         _ if withheld(14) => CopyTest::Failed,
         ChipAuthentication::NotDone | ChipAuthentication::NotOffered => CopyTest::NotPossible,
         ChipAuthentication::Failed(
-            ChipAuthenticationError::NotSupported | ChipAuthenticationError::Malformed(_),
-        ) => CopyTest::NotPossible,
-        ChipAuthentication::Failed(_) => CopyTest::Failed,
+            ChipAuthenticationError::Refused(_)
+            | ChipAuthenticationError::WrongKey(_)
+            | ChipAuthenticationError::Channel(ChannelError::Broken(_))
+            | ChipAuthenticationError::Agreement(AgreementError::NotInGroup),
+        ) => CopyTest::Failed,
+        ChipAuthentication::Failed(_) => CopyTest::NotPossible,
         ChipAuthentication::Proven => CopyTest::Passed(NotACopy::ChipAuthentication),
     };
     match (active, chip) {
@@ -97,6 +106,8 @@ pub struct Contents {
     pub proof: Proof,
     /// What the chip states otherwise than the printed card, or in one group than in another.
     pub differing: Vec<Detail>,
+    /// Whether one group of the chip contradicts another, whatever is printed.
+    pub is_contradictory: bool,
     /// The picture.
     pub portrait: Result<Portrait, NoPicture>,
     /// The texts of data group 13.
@@ -109,6 +120,7 @@ impl std::fmt::Debug for Contents {
         f.debug_struct("Contents")
             .field("proof", &self.proof)
             .field("differing", &self.differing)
+            .field("is_contradictory", &self.is_contradictory)
             .field("portrait", &self.portrait)
             .field("texts", &self.texts)
             .finish_non_exhaustive()
@@ -181,6 +193,7 @@ pub fn judge(
         }
     };
     let (document, mut differing) = read(zone, &text)?;
+    let is_contradictory = !differing.is_empty();
     let document = match printed {
         None => document,
         Some(printed) => {
@@ -208,5 +221,55 @@ pub fn judge(
             .map_err(NoPicture::from)
             .and_then(|face| portrait::decode(face).map_err(NoPicture::from)),
     };
-    Ok(Contents { document, proof, differing, portrait, texts })
+    Ok(Contents { document, proof, differing, is_contradictory, portrait, texts })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::ops::ControlFlow;
+    use std::time::Duration;
+
+    use super::*;
+    use crate::chip::length::LengthMemory;
+    use crate::chip::read::{Wanted, read_through};
+    use crate::chip::simulated::card::SimulatedCard;
+    use crate::chip::simulated::contents::{Contents as CardContents, Making};
+    use crate::chip::simulated::fault::Fault;
+    use crate::chip::simulated::holder::Holder;
+    use crate::chip::simulated::issuer::{Algorithms, Issuer};
+    use crate::chip::simulated::keys::Active;
+    use crate::document::qr;
+
+    const PAYLOAD: &str = "048088999901|201999901|Nguyễn Văn Mẫu|02031988|Nam|\
+                           Tổ 99, Thọ Quang Giả, Sơn Trà, Đà Nẵng|15082021";
+
+    fn tested(making: &Making, copied: bool, faults: &[Fault]) -> CopyTest {
+        let issuer = Issuer::new(1, Algorithms::Nist);
+        let contents = CardContents::new(&issuer, &Holder::nguyen_van_mau(), making);
+        let contents = if copied { contents.copied() } else { contents };
+        let printed = qr::parse(PAYLOAD.as_bytes()).expect("a card");
+        let password = crate::chip::password::Password::of_document(&printed);
+        let mut reading = Reading::new(password, Wanted::ALL);
+        let mut card = SimulatedCard::with_faults(contents, faults);
+        let mut lengths = LengthMemory::default();
+        let mut watch = |_| ControlFlow::Continue(());
+        read_through(&mut card, &mut reading, &mut lengths, Duration::ZERO, &mut watch)
+            .expect("read");
+        copy_test(&reading)
+    }
+
+    #[test]
+    fn what_a_reader_cannot_carry_is_not_held_against_the_chip() {
+        let long = Making { active: Some(Active::Rsa), ..Making::default() };
+        let passed = CopyTest::Passed(NotACopy::ChipAuthentication);
+        assert_eq!(tested(&long, false, &[]), passed);
+        assert_eq!(tested(&long, false, &[Fault::NoExtended]), passed);
+        let alone = Making { chip_authentication: None, ..long };
+        assert_eq!(tested(&alone, false, &[Fault::NoExtended]), CopyTest::NotPossible);
+        let active = CopyTest::Passed(NotACopy::ActiveAuthentication);
+        assert_eq!(tested(&alone, false, &[]), active);
+        // A copy stays one under either reader where it is asked.
+        assert_eq!(tested(&long, true, &[]), CopyTest::Failed);
+        assert_eq!(tested(&Making::default(), true, &[Fault::NoExtended]), CopyTest::Failed);
+    }
 }

@@ -110,7 +110,7 @@ pub fn read(group: &[u8]) -> Result<Dg13<'_>, Malformed> {
         match text(value) {
             Some(found) => *place = Some(found),
             // An entry without a value says that there is nothing to say.
-            None if value.is_empty() => {}
+            None if value.is_empty() || matches!(value, [_, 0]) => {}
             None => read.unreadable += 1,
         }
     }
@@ -262,6 +262,8 @@ mod tests {
             entry(1, &tlv::element(0x13, b"048088999901")),
             entry(2, &sealed),
             entry(9, &[]),
+            // An empty text says as little as none.
+            entry(15, &[0x13, 0]),
             entry(21, &sealed),
             tlv::element(0x30, &sealed),
             sealed.clone(),

@@ -58,10 +58,17 @@ pub enum NotVerified {
     /// The document does not hold the certificate of its signer.
     #[error("the document does not hold the certificate of its signer")]
     NoCertificate,
+    /// The document does not say when it was signed, and its signer's certificate is not valid today.
+    /// It may have been when it signed: documents are valid for longer.
+    #[error("the signer is not valid today, and the document does not say when it was signed")]
+    SignerNotValidToday,
     /// It rests on something that this program does not know. Then not even the signature of the
     /// document may have been checked: only that its data fit its own hashes.
     #[error(transparent)]
     Unsupported(#[from] Unsupported),
+    /// The security object itself is of a kind that this program does not know: nothing was checked.
+    #[error("the security object cannot be read: {0}")]
+    Unread(Unsupported),
 }
 
 /// A data group against its hash.
@@ -117,7 +124,7 @@ pub enum Refuted {
     /// The signer's certificate was not valid.
     #[error("the signer was not valid on {day}")]
     SignerNotValid {
-        /// The day on which it signed, or today where the document does not say.
+        /// The day on which it signed, by the document.
         day: Date,
     },
     /// The signer names an anchor that did not sign it.
@@ -136,7 +143,7 @@ const ICAO_PURPOSES: &[u8] = &[0x67, 0x81, 0x08, 0x01, 0x01];
 
 /// Checks that `groups`, pairs of a data group's number and its whole file, are what a state signed.
 ///
-/// `today` decides where the document does not say when it was signed, and tells which lists of
+/// `today` stands for the day of signing where the document does not tell it, and tells which lists of
 /// revoked certificates are old. The country of [`Origin::Anchored`] is still to be compared with
 /// that of the document, by [`Country::of_issuing_state`].
 pub fn authenticate(
@@ -156,7 +163,7 @@ pub fn authenticate(
     let groups = check_groups(sod, groups)?;
     let signed_on = sod.signed().signing_time();
     let origin = match verified {
-        Ok(signer) => origin_of(signer, signed_on.unwrap_or(today), anchors, today)?,
+        Ok(signer) => origin_of(signer, signed_on, anchors, today)?,
         Err(why) => Origin::NotVerified(why),
     };
     let signer = verified.ok().map(|signer| DocumentSigner {
@@ -181,10 +188,10 @@ fn check_groups(sod: &Sod, files: &[(u8, &[u8])]) -> Result<Vec<(u8, GroupState)
     Ok(sod.groups().map(|group| (group, state(group))).collect())
 }
 
-/// Returns whether a state signed the signer of a document, which signed it on `day`.
+/// Returns whether a state signed the signer of a document, which signed it on `signed_on`.
 fn origin_of(
     signer: &Certificate,
-    day: Date,
+    signed_on: Option<Date>,
     anchors: &Anchors,
     today: Date,
 ) -> Result<Origin, Refuted> {
@@ -192,8 +199,12 @@ fn origin_of(
     if !signer.has_usage(KeyUsage::DigitalSignature) || is_for_others {
         return Err(Refuted::SignerUsage);
     }
-    if !signer.is_valid_on(day) {
-        return Err(Refuted::SignerNotValid { day });
+    match signed_on {
+        Some(day) if !signer.is_valid_on(day) => return Err(Refuted::SignerNotValid { day }),
+        None if !signer.is_valid_on(today) => {
+            return Ok(Origin::NotVerified(NotVerified::SignerNotValidToday));
+        }
+        _ => {}
     }
     let anchor = match anchors.issuer_of(signer) {
         Ok(anchor) => anchor,
@@ -428,13 +439,13 @@ mod tests {
         for on in ["2021-01-01", "2033-12-31"] {
             assert!(is_anchored(&issued(|state| state.signed_on = Some(day(on)))));
         }
-        // It does not say when: today decides.
+        // It does not say when: what is over today may have been valid then.
         assert!(is_anchored(&issued(|state| state.signed_on = None)));
         let found = issued(|state| {
             state.signed_on = None;
             state.signer_draft.validity.1 = day("2026-11-23");
         });
-        assert_eq!(found, not_valid(day(TODAY)));
+        assert_eq!(why(found), NotVerified::SignerNotValidToday);
         // Long expired, and valid when it signed.
         assert!(is_anchored(&issued(|state| state.signer_draft.validity.1 = day("2023-01-01"))));
         let found = issued(|state| state.signer_draft.validity.0 = day("2019-12-31"));

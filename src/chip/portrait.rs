@@ -196,20 +196,29 @@ fn has_usual_form(image: &[u8]) -> Result<(), NoPortrait> {
 }
 
 /// Returns where the codestream begins: at once, or in the box `jp2c` of a file (annex I).
+///
+/// `None` also where there are several: a decoder may take another one than was looked at.
 fn codestream_start(image: &[u8]) -> Option<usize> {
-    if image.starts_with(&[0xFF, 0x4F]) {
+    const START: [u8; 2] = [0xFF, 0x4F];
+    if image.starts_with(&START) {
         return Some(0);
     }
-    let mut at = 0;
-    loop {
-        let header = image.get(at..at + 8)?;
+    let (mut at, mut found) = (0_usize, None);
+    while let Some(header) = image.get(at..at + 8) {
         let length = u32::from_be_bytes(*header.first_chunk()?) as usize;
         if &header[4..] == b"jp2c" {
             // Lengths of eight bytes are for files that no chip holds.
-            return (length != 1 && image.get(at + 8..at + 10)? == [0xFF, 0x4F]).then_some(at + 8);
+            if found.is_some() || length == 1 || image.get(at + 8..at + 10)? != START {
+                return None;
+            }
+            found = Some(at + 8);
+            if length == 0 {
+                break;
+            }
         }
         at = at.checked_add(if length >= 8 { length } else { return None })?;
     }
+    found
 }
 
 /// Checks image, tiles and components (A.5.1).
@@ -344,6 +353,19 @@ mod tests {
         assert_eq!(check_coding(&[5, 4, 4, 0, 1, 0x66, 0x77], true), Ok(()));
         let small_precincts = check_coding(&[5, 4, 4, 0, 1, 0x66, 0x61], true);
         assert_eq!(small_precincts, Err(NoPortrait::UnusualForm));
+    }
+
+    #[test]
+    fn second_codestream_is_refused_since_a_decoder_may_take_that_one() {
+        let boxed = |stream: &[u8]| {
+            let length = (stream.len() as u32 + 8).to_be_bytes();
+            [&length[..], b"jp2c", stream].concat()
+        };
+        let at = JP2.windows(4).position(|four| four == b"jp2c").expect("the box") - 4;
+        let whole = [&JP2[..at], &boxed(&JP2[at + 8..])].concat();
+        assert!(decoded(Encoding::Jpeg2000, &whole).is_ok());
+        let twice = [&whole[..], &boxed(J2K)].concat();
+        assert_eq!(decoded(Encoding::Jpeg2000, &twice).err(), Some(NoPortrait::Damaged));
     }
 
     #[test]

@@ -35,7 +35,7 @@ pub enum CopyTest {
     Passed(NotACopy),
     /// It has shown that it does not, though its document says so.
     Failed,
-    /// There was no test that this program knows.
+    /// It has shown nothing: there is no test that this program knows, or none could be carried out.
     NotPossible,
 }
 
@@ -63,7 +63,8 @@ impl NotACopy {
 pub enum Proof {
     /// A signature or a hash is wrong, or the chip is a copy.
     Refuted(Refutation),
-    /// The data fit their own signature, and nobody knows whose that is.
+    /// Nothing is wrong with the data as far as they could be checked, and nobody knows who signed
+    /// them.
     Consistent(NotVerified),
     /// A trusted state signed the data; the chip may be a copy.
     CopyNotExcluded(Signed),
@@ -148,8 +149,11 @@ fn judge(evidence: &Evidence<'_>, anchors: &Anchors, today: Date) -> Result<Proo
             return Err(passive::Refuted::Malformed(malformed).into());
         }
         // Nothing of it could be checked: it is as good as no signature.
+        Err(ParseError::Unsupported(_)) if evidence.copy == CopyTest::Failed => {
+            return Err(Refutation::Copy);
+        }
         Err(ParseError::Unsupported(unsupported)) => {
-            return Ok(Proof::Consistent(unsupported.into()));
+            return Ok(Proof::Consistent(NotVerified::Unread(unsupported)));
         }
     };
     let Passive { origin, .. } = passive::authenticate(&sod, evidence.groups, anchors, today)?;
@@ -247,6 +251,27 @@ mod tests {
                 other => panic!("{expected}: {other:?}"),
             }
         }
+    }
+
+    #[test]
+    fn what_cannot_be_read_at_all_is_told_from_what_fits_together() {
+        let mut sod = State::on(Curve::P256).sod();
+        // The version of what is signed, before the kind of its hashes.
+        let version = sod.windows(4).position(|it| it == [0x02, 0x01, 0x00, 0x30]).expect("it");
+        sod[version + 2] = 9;
+        let unread = |copy| {
+            let evidence = Evidence {
+                security_object: &sod,
+                groups: &[(1, DG1), (2, DG2)],
+                issuer: "UTO",
+                copy,
+                is_downgraded: false,
+            };
+            prove(&evidence, &Anchors::new(), day(TODAY))
+        };
+        let found = unread(CopyTest::NotPossible);
+        assert!(matches!(found, Proof::Consistent(NotVerified::Unread(_))), "{found:?}");
+        assert_eq!(unread(CopyTest::Failed), Proof::Refuted(Refutation::Copy));
     }
 
     #[test]

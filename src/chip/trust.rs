@@ -331,10 +331,15 @@ impl Anchors {
                 Ok(()) if anchor.is_valid_on(certificate.validity().0) => return Ok(anchor),
                 Ok(()) => refusal = NoIssuer::AnchorNotValid,
                 Err(NotSigned::Unsupported(unsupported)) => refusal = unsupported.into(),
-                Err(NotSigned::Wrong(_)) if has_key && refusal == NoIssuer::UnknownKey(country) => {
+                Err(NotSigned::Wrong(_))
+                    if has_key
+                        && anchor.subject() == certificate.issuer()
+                        && refusal == NoIssuer::UnknownKey(country) =>
+                {
                     refusal = NoIssuer::Forged;
                 }
-                // An office of this name has other keys, which may not be here.
+                // An office of this name has other keys, and one of this key another name: the right
+                // anchor may not be here.
                 Err(NotSigned::Wrong(_)) => {}
             }
         }

@@ -438,7 +438,8 @@ impl Report {
         }
     }
 
-    /// A refuted document is an answer that scripts must not miss.
+    /// A refuted document, or one that disagrees with the card around it, is an answer that scripts
+    /// must not miss.
     fn print(&self, json: bool, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
         if json {
             writeln!(out, "{}", serde_json::to_string(self)?)?;
@@ -446,6 +447,7 @@ impl Report {
             self.print_lines(out)?;
         }
         Ok(ExitCode::from(match self.proof {
+            _ if !self.differing.is_empty() => 10,
             "genuine" => 0,
             "copy-not-excluded" | "consistent" => 5,
             _ => 10,

@@ -482,7 +482,7 @@ impl Tally {
                 &mut |_| ControlFlow::Continue(()),
             )?;
             let files = Files::of(&reading).context("a security object")?;
-            let (contents, answer) = session.judge_chip(&files, Some(&printed))?;
+            let (contents, answer) = session.judge_chip(&files, Some(&printed), None)?;
             let proof = contents.proof.code();
             let is_of_chip = |finding: &&Finding| finding.origin == Origin::Chip;
             let of_chip = answer.findings.iter().filter(is_of_chip);

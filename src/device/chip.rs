@@ -10,7 +10,7 @@ use super::{Device, DeviceError, Session};
 use crate::checks::{DocumentProof, Verdict};
 use crate::chip::contents::{Contents, Files};
 use crate::chip::length::LengthMemory;
-use crate::chip::passive::NotVerified;
+use crate::chip::passive::{NotVerified, Refuted};
 use crate::chip::password::Password;
 use crate::chip::proof::{CopyTest, NotACopy, Proof, Refutation, Signed};
 use crate::chip::read::{self, Reading, Wanted};
@@ -18,9 +18,9 @@ use crate::chip::simulated::card::SimulatedCard;
 use crate::chip::simulated::contents::{Contents as CardContents, Making};
 use crate::chip::simulated::holder::Holder;
 use crate::chip::simulated::issuer::{Algorithms, Issuer};
-use crate::chip::trust::Revocation;
+use crate::chip::trust::{Revocation, Revoked};
 use crate::document::chip::Detail;
-use crate::document::{Document, Source, qr};
+use crate::document::{Document, Field, Name, Source, qr};
 use crate::matching::testing::{birth, number, wanted};
 use crate::snapshot::testing::{anchors_package, notices_package};
 use crate::store::install::Proceed;
@@ -77,7 +77,7 @@ fn session_with(notices: &[Notice], anchors: &[Anchor]) -> (Enrolled, Device, Se
 
 fn judged(session: &mut Session, reading: &Reading) -> (Contents, Answer) {
     let files = Files::of(reading).unwrap();
-    session.judge_chip(&files, Some(&printed())).unwrap()
+    session.judge_chip(&files, Some(&printed()), None).unwrap()
 }
 
 /// The wanted person under another number, so that he is found by nothing here.
@@ -114,7 +114,7 @@ fn only_anchor_and_test_together_are_clear() {
     // The same files without the chip, as a copy or a saved reading has them.
     let mut files = Files::of(&reading).unwrap();
     files.copy = CopyTest::NotPossible;
-    let (contents, answer) = session.judge_chip(&files, Some(&printed())).unwrap();
+    let (contents, answer) = session.judge_chip(&files, Some(&printed()), None).unwrap();
     assert_eq!(contents.proof.code(), "copy-not-excluded");
     assert_eq!(
         (answer.verdict, answer.proof),
@@ -176,6 +176,38 @@ fn a_chip_takes_nothing_away_that_its_card_brought() {
 }
 
 #[test]
+fn what_was_answered_of_the_print_is_not_asked_again_and_stays() {
+    let holder = Holder { name: "Trần Văn Giả".into(), ..Holder::nguyen_van_mau() };
+    let reading = read_whole(CardContents::new(&state(), &holder, &Making::default()));
+    let by_name = Notice { numbers: Vec::new(), ..wanted() };
+    let (_enrolled, _device, mut session) = session_with(&[by_name], &anchor_rows(&state()));
+    let before = session.judge(&printed()).unwrap();
+    let files = Files::of(&reading).unwrap();
+    let nothing = Answer { verdict: Verdict::NotListed, findings: Vec::new(), ..before.clone() };
+    for (answered, verdict) in [(&before, Verdict::Match), (&nothing, Verdict::Refer)] {
+        let (_, answer) = session.judge_chip(&files, Some(&printed()), Some(answered)).unwrap();
+        assert_eq!(answer.verdict, verdict);
+    }
+}
+
+#[test]
+fn a_slip_of_the_officer_refers_and_refutes_no_chip() {
+    let reading = read_whole(genuine());
+    let (_enrolled, _device, mut session) =
+        session_with(&[somebody_else()], &anchor_rows(&state()));
+    let files = Files::of(&reading).unwrap();
+    let mut typed = printed();
+    typed.source = Source::Typed;
+    typed.name =
+        typed.name.map(|name| Field::new(Name::parse("Trần Văn Sai").unwrap(), name.source));
+    let (contents, answer) = session.judge_chip(&files, Some(&typed), None).unwrap();
+    assert_eq!((contents.proof.code(), contents.is_contradictory), ("genuine", false));
+    assert_eq!((answer.verdict, answer.proof), (Verdict::Refer, DocumentProof::Genuine));
+    let codes: Vec<&str> = answer.findings.iter().map(|it| it.kind.code()).collect();
+    assert_eq!(codes, ["chip-name-differs"]);
+}
+
+#[test]
 fn a_revoked_signer_is_refuted_by_the_list_that_was_carried_here() {
     let issuer = state();
     let day = |text: &str| crate::matching::testing::day(text);
@@ -185,7 +217,9 @@ fn a_revoked_signer_is_refuted_by_the_list_that_was_carried_here() {
     anchors.push(Anchor { id: 2, kind: AnchorKind::RevocationList, der: list });
     let (_enrolled, _device, mut session) = session_with(&[somebody_else()], &anchors);
     let (contents, answer) = judged(&mut session, &read_whole(genuine()));
-    assert!(matches!(contents.proof, Proof::Refuted(Refutation::Data(_))), "{:?}", contents.proof);
+    let revoked =
+        Proof::Refuted(Refutation::Data(Refuted::Revoked(Revoked { on: day("2026-11-20") })));
+    assert_eq!(contents.proof, revoked);
     assert_eq!(answer.verdict, Verdict::Refer);
 }
 
@@ -195,6 +229,6 @@ fn files_that_name_nobody_are_no_document() {
     let (_enrolled, _device, mut session) = session_with(&[somebody_else()], &[]);
     let mut files = Files::of(&reading).unwrap();
     files.groups.retain(|(number, _)| *number != 1);
-    let outcome = session.judge_chip(&files, Some(&printed()));
+    let outcome = session.judge_chip(&files, Some(&printed()), None);
     assert!(matches!(outcome, Err(DeviceError::NoDocument(_))));
 }

@@ -68,9 +68,12 @@ pub fn read(zone: &str, texts: &ChipText<'_>) -> Result<(Document, Vec<Detail>),
     document.birth = document.birth.or(texts.birth);
     document.address = texts.address;
     document.issued = texts.issued;
-    document.numbers.extend(
-        texts.numbers.into_iter().filter(|number| number.value.kind() != NumberKind::Personal),
-    );
+    // All numbers are looked up, also where the groups disagree.
+    for number in texts.numbers {
+        if !document.numbers.iter().any(|known| known.value == number.value) {
+            document.numbers.push(number);
+        }
+    }
     if document.kind == DocumentKind::IdentityCardMrz
         && let Some(issued) = &document.issued
     {
@@ -332,6 +335,9 @@ mod tests {
             assert_eq!(differing, [expected]);
             // The zone is what the document goes by.
             assert_eq!(document.personal_number().expect("a number").value(), 48_088_999_901);
+            // Both numbers are looked up.
+            let is_other = changed.number == Some("048088999902");
+            assert_eq!(document.numbers.len(), if is_other { 3 } else { 2 });
             let name = document.name.expect("a name").value;
             assert_eq!(name.folded(), "NGUYEN VAN MAU");
         }

@@ -10,6 +10,7 @@ use slint::{ModelRc, Rgb8Pixel, SharedPixelBuffer, VecModel};
 use zeroize::Zeroize as _;
 
 use super::{View, callback, date_text};
+use crate::chip::algorithm::Unsupported;
 use crate::chip::country::Country;
 use crate::chip::passive::{NotVerified, Refuted};
 use crate::chip::portrait::Portrait;
@@ -170,6 +171,7 @@ fn failure_to_ui(failure: ChipFailure) -> ui::ChipFailure {
         ChipFailure::LostTooOften => ui::ChipFailure::LostTooOften,
         ChipFailure::AnotherCard => ui::ChipFailure::AnotherCard,
         ChipFailure::NoKey => ui::ChipFailure::NoKey,
+        ChipFailure::NotSupported => ui::ChipFailure::NotSupported,
     }
 }
 
@@ -217,8 +219,18 @@ fn not_verified_to_ui(why: NotVerified) -> ui::ChipProof {
         NotVerified::NoCertificate => {
             (ui::ChipSigner::NoCertificate, String::new(), ui::ChipData::Unsigned)
         }
+        // What is unknown is on the way from the signer to its state.
+        NotVerified::Unsupported(Unsupported::CriticalExtension) => {
+            (ui::ChipSigner::UnknownKind, String::new(), ui::ChipData::Unchanged)
+        }
         NotVerified::Unsupported(_) => {
             (ui::ChipSigner::UnknownKind, String::new(), ui::ChipData::Unsigned)
+        }
+        NotVerified::Unread(_) => {
+            (ui::ChipSigner::UnknownKind, String::new(), ui::ChipData::NotLookedAt)
+        }
+        NotVerified::SignerNotValidToday => {
+            (ui::ChipSigner::NotValidToday, String::new(), ui::ChipData::Unchanged)
         }
     };
     ui::ChipProof {
@@ -308,7 +320,6 @@ mod tests {
 
     use super::*;
     use crate::chip::Malformed;
-    use crate::chip::algorithm::Unsupported;
     use crate::chip::proof::NotACopy;
     use crate::document::Date;
 
@@ -366,7 +377,14 @@ mod tests {
                 true,
             ),
             (NotVerified::NoCertificate, ui::ChipSigner::NoCertificate, false),
+            (NotVerified::SignerNotValidToday, ui::ChipSigner::NotValidToday, true),
             (NotVerified::Unsupported(Unsupported::Signature), ui::ChipSigner::UnknownKind, false),
+            (
+                NotVerified::Unsupported(Unsupported::CriticalExtension),
+                ui::ChipSigner::UnknownKind,
+                true,
+            ),
+            (NotVerified::Unread(Unsupported::Hash), ui::ChipSigner::UnknownKind, false),
         ] {
             let shown = proof_to_ui(&Proof::Consistent(why));
             assert_eq!(shown.signer, signer);

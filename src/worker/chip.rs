@@ -9,6 +9,8 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use super::{Checked, Desk, Emit, Event, Request, Shown, code_of};
+use crate::chip::access::AccessError;
+use crate::chip::algorithm::ParseError;
 use crate::chip::contents::Files;
 use crate::chip::files::FileId;
 use crate::chip::length::LengthMemory;
@@ -20,6 +22,7 @@ use crate::chip::{Card, CardError, CardReaders};
 use crate::device::{DeviceError, Session};
 use crate::document::Document;
 use crate::document::chip::Detail;
+use crate::verdict::Answer;
 
 /// How far the reading of a chip is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -83,11 +86,13 @@ pub enum ChipFailure {
     AnotherCard,
     /// Nothing is known by which it could be opened: a number is needed first.
     NoKey,
+    /// It is protected or signed in a way that this program does not know.
+    NotSupported,
 }
 
 impl ChipFailure {
     /// All of them.
-    pub const ALL: [ChipFailure; 10] = [
+    pub const ALL: [ChipFailure; 11] = [
         ChipFailure::NoReader,
         ChipFailure::NoCard,
         ChipFailure::Stopped,
@@ -98,6 +103,7 @@ impl ChipFailure {
         ChipFailure::LostTooOften,
         ChipFailure::AnotherCard,
         ChipFailure::NoKey,
+        ChipFailure::NotSupported,
     ];
 
     /// Returns the name used in logs and tests.
@@ -113,6 +119,7 @@ impl ChipFailure {
             ChipFailure::LostTooOften => "lost-too-often",
             ChipFailure::AnotherCard => "another-card",
             ChipFailure::NoKey => "no-key",
+            ChipFailure::NotSupported => "not-supported",
         }
     }
 }
@@ -133,6 +140,10 @@ pub struct ChipShown {
 /// How long somebody may look for the card before the screen stops waiting.
 const WAIT_FOR_CARD: Duration = Duration::from_secs(60);
 
+/// How long a card may answer, from its first command on, breaks included. Chosen: the slowest
+/// reading of a usual card takes 3 s; whoever stands there is not to be held by a card that drips.
+const READ_WITHIN: Duration = Duration::from_secs(180);
+
 /// How often the thread looks whether it is to stop while no card is there.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
 
@@ -141,7 +152,8 @@ const LENGTHS: &str = "chip-lengths";
 
 /// What the thread of a reading gives at its end.
 pub struct ChipEnd {
-    reading: Result<Box<Reading>, ChipFailure>,
+    reading: Box<Reading>,
+    outcome: Result<(), ChipFailure>,
     is_simulated: bool,
     lengths: LengthMemory,
 }
@@ -149,7 +161,7 @@ pub struct ChipEnd {
 /// Says nothing of the person.
 impl fmt::Debug for ChipEnd {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "ChipEnd({:?})", self.reading.as_ref().err())
+        write!(f, "ChipEnd({:?})", self.outcome)
     }
 }
 
@@ -202,12 +214,19 @@ impl Chips {
     }
 }
 
+impl Shown {
+    /// Returns what was read of the card around the chip, or without a chip, and the answer to it.
+    fn print(&self) -> (&Document, &Answer) {
+        self.printed.as_ref().map_or((&self.document, &self.answer), |(it, answer)| (it, answer))
+    }
+}
+
 impl Desk {
     /// Begins to read the chip of the card on the screen, beside everything else.
     pub(super) fn read_chip(&mut self) {
         let (Some(_), Some(shown)) = (&self.session, &self.shown) else { return };
         self.chips.end();
-        let document = shown.printed.as_ref().unwrap_or(&shown.document).clone();
+        let document = shown.print().0.clone();
         self.chips.number += 1;
         let number = self.chips.number;
         let stop = Arc::new(AtomicBool::new(false));
@@ -222,9 +241,10 @@ impl Desk {
         };
         let requests = self.requests.clone();
         let thread = std::thread::spawn(move || {
-            let reading = job.run();
+            let mut reading = Box::new(Reading::new(job.password.clone(), Wanted::ALL));
+            let outcome = job.run(&mut reading);
             let is_simulated = job.progress.is_simulated;
-            let end = Box::new(ChipEnd { reading, is_simulated, lengths: job.lengths });
+            let end = Box::new(ChipEnd { reading, outcome, is_simulated, lengths: job.lengths });
             // Nobody receives it when the program ends.
             requests.send(Request::ChipEnded { number, end }).unwrap_or_default();
         });
@@ -247,13 +267,24 @@ impl Desk {
             self.chips.lengths = end.lengths;
         }
         let since = Instant::now();
-        let judged = end.reading.and_then(|reading| {
-            let files = Files::of(&reading).ok_or(ChipFailure::NotADocument)?;
-            let printed = shown.printed.as_ref().unwrap_or(&shown.document);
-            Ok((session.judge_chip(&files, Some(printed)), printed.clone()))
-        });
-        let (judged, printed) = match judged {
-            Ok(judged) => judged,
+        let (printed, before) = shown.print();
+        let judged = match (end.outcome, Files::of(&end.reading)) {
+            (Err(failure), files) => {
+                // What ends in the middle makes no answer milder, and hides nothing either: a copy
+                // must not get away by breaking off.
+                let contents = files.filter(|_| failure != ChipFailure::Stopped);
+                let contents = contents.map(|files| session.chip_contents(&files, Some(printed)));
+                let speaks_against = contents.is_some_and(|contents| {
+                    contents.is_ok_and(|it| {
+                        matches!(it.proof, Proof::Refuted(_)) || !it.differing.is_empty()
+                    })
+                });
+                if speaks_against { Files::of(&end.reading).ok_or(failure) } else { Err(failure) }
+            }
+            (Ok(()), files) => files.ok_or(ChipFailure::NotADocument),
+        };
+        let judged = match judged {
+            Ok(files) => session.judge_chip(&files, Some(printed), Some(before)),
             Err(failure) => {
                 (self.emit)(Event::Chip(ChipNews::Failed(failure)));
                 return Ok(());
@@ -267,6 +298,7 @@ impl Desk {
             }
             Err(error) => return Err(error),
         };
+        let printed = (printed.clone(), before.clone());
         let (now, took, reason) = (session.time()?.upper, since.elapsed(), shown.reason);
         let chip = ChipShown {
             proof: contents.proof,
@@ -307,25 +339,25 @@ struct Job {
 }
 
 impl Job {
-    fn run(&mut self) -> Result<Box<Reading>, ChipFailure> {
+    fn run(&mut self, reading: &mut Reading) -> Result<(), ChipFailure> {
         if self.password.is_empty() {
             return Err(ChipFailure::NoKey);
         }
         let mut card = self.wait_for_card()?;
         self.progress.is_simulated = card.is_simulated();
-        let mut reading = Box::new(Reading::new(self.password.clone(), Wanted::ALL));
+        let begun = Instant::now();
         loop {
             let outcome = {
                 let (progress, stop, emit) = (&mut self.progress, &self.stop, &self.emit);
                 let mut expected = Expected::default();
                 let mut told = None;
-                read::go_on(&mut *card, &mut reading, &mut self.lengths, &mut |step| {
+                read::go_on(&mut *card, reading, &mut self.lengths, &mut |step| {
                     expected.advance(progress, step);
                     if told != Some(*progress) {
                         told = Some(*progress);
                         emit(Event::Chip(ChipNews::Progress(*progress)));
                     }
-                    if stop.load(Ordering::SeqCst) {
+                    if stop.load(Ordering::SeqCst) || begun.elapsed() > READ_WITHIN {
                         ControlFlow::Break(())
                     } else {
                         ControlFlow::Continue(())
@@ -338,12 +370,15 @@ impl Job {
                     (self.emit)(Event::Chip(ChipNews::CardLost(self.progress)));
                     self.wait_until_back(&mut *card)?;
                 }
+                Err(ReadError::Stopped) if !self.stop.load(Ordering::SeqCst) => {
+                    return Err(ChipFailure::Silent);
+                }
                 Err(error) => return Err(failure_of(&error)),
             }
         }
         self.progress = ChipProgress { stage: ChipStage::Judging, percent: 100, ..self.progress };
         (self.emit)(Event::Chip(ChipNews::Progress(self.progress)));
-        Ok(reading)
+        Ok(())
     }
 
     fn wait_for_card(&self) -> Result<Box<dyn Card>, ChipFailure> {
@@ -424,14 +459,23 @@ impl Expected {
 fn failure_of(error: &ReadError) -> ChipFailure {
     match error {
         ReadError::NoPassword => ChipFailure::NoKey,
-        ReadError::Access(_) => ChipFailure::WrongKey,
+        ReadError::Access(AccessError::WrongPassword(_) | AccessError::CardNotProven) => {
+            ChipFailure::WrongKey
+        }
+        ReadError::Access(
+            AccessError::Refused(_)
+            | AccessError::MappingNotSupported
+            | AccessError::ParametersNotSupported,
+        )
+        | ReadError::SecurityObject(ParseError::Unsupported(_)) => ChipFailure::NotSupported,
         ReadError::NoDocument(_) | ReadError::FileMissing { .. } => ChipFailure::NotADocument,
         ReadError::CardLost | ReadError::TooManySessions => ChipFailure::LostTooOften,
         ReadError::TimedOut => ChipFailure::Silent,
         ReadError::NoReader | ReadError::ReaderRefuses => ChipFailure::NoReader,
         ReadError::AnotherCard => ChipFailure::AnotherCard,
         ReadError::Stopped => ChipFailure::Stopped,
-        ReadError::SecureMessaging(_)
+        ReadError::Access(_)
+        | ReadError::SecureMessaging(_)
         | ReadError::FileTooLong { .. }
         | ReadError::ReadingTooLong
         | ReadError::FileEndsEarly { .. }
@@ -523,6 +567,7 @@ mod tests {
         }
         assert_eq!(stages.first(), Some(&ChipStage::Waiting));
         assert_eq!(stages.last(), Some(&ChipStage::Judging));
+        assert!(stages.is_sorted(), "{stages:?}");
         for stage in [ChipStage::Opening, ChipStage::Data, ChipStage::Copy, ChipStage::Picture] {
             assert!(stages.contains(&stage), "{stage:?} in {stages:?}");
         }
@@ -573,6 +618,24 @@ mod tests {
     }
 
     #[test]
+    fn what_breaks_off_is_answered_where_it_speaks_against_the_chip() {
+        let issuer = Issuer::new(1, Algorithms::Nist);
+        let whole = Contents::new(&issuer, &Holder::nguyen_van_mau(), &Making::default());
+        let endless = [Fault::Endless { file: FileId::Dg(2) }];
+        let ends = |contents| {
+            let card = SimulatedCard::with_faults(contents, &endless);
+            let running = asked(Arc::new(OneCard(Mutex::new(Some(card)))));
+            running.ask(Request::ReadChip);
+            running.wait_for(|event| is_answer(event) || is_failure(event))
+        };
+        let Event::Answered(copied) = ends(whole.clone().copied()) else { panic!("no answer") };
+        assert_eq!(copied.answer.verdict, Verdict::Refer);
+        // Nothing is wrong with this one but its end.
+        let genuine = ends(whole);
+        assert!(matches!(genuine, Event::Chip(ChipNews::Failed(ChipFailure::Broken))));
+    }
+
+    #[test]
     fn stopping_and_forgetting_end_a_reading() {
         let nothing: Arc<dyn CardReaders> = Arc::new(OneCard(Mutex::new(None)));
         let running = asked(nothing);
@@ -590,10 +653,11 @@ mod tests {
     #[test]
     fn nothing_personal_is_in_what_a_thread_says_at_its_end() {
         let end = ChipEnd {
-            reading: Err(ChipFailure::Silent),
+            reading: Box::new(Reading::new(Password::default(), Wanted::ALL)),
+            outcome: Err(ChipFailure::Silent),
             is_simulated: true,
             lengths: LengthMemory::default(),
         };
-        assert_eq!(format!("{end:?}"), "ChipEnd(Some(Silent))");
+        assert_eq!(format!("{end:?}"), "ChipEnd(Err(Silent))");
     }
 }

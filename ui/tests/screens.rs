@@ -2027,7 +2027,7 @@ fn what_speaks_against_a_chip_is_said_in_words_of_its_own_and_settled_by_none() 
 
 #[test]
 fn each_failure_of_reading_says_what_happened_and_what_to_do() {
-    const FAILURES: [ChipFailure; 10] = [
+    const FAILURES: [ChipFailure; 11] = [
         ChipFailure::NoReader,
         ChipFailure::NoCard,
         ChipFailure::Stopped,
@@ -2038,6 +2038,7 @@ fn each_failure_of_reading_says_what_happened_and_what_to_do() {
         ChipFailure::LostTooOften,
         ChipFailure::AnotherCard,
         ChipFailure::NoKey,
+        ChipFailure::NotSupported,
     ];
     let ui = window();
     let words = ui.global::<Words>();
@@ -2047,7 +2048,7 @@ fn each_failure_of_reading_says_what_happened_and_what_to_do() {
             FAILURES.iter().map(|failure| words.invoke_chip_failure(*failure)).collect();
         let notes: BTreeSet<_> =
             FAILURES.iter().map(|failure| words.invoke_chip_failure_note(*failure)).collect();
-        assert_eq!((titles.len(), notes.len()), (10, 10), "{language:?}");
+        assert_eq!((titles.len(), notes.len()), (11, 11), "{language:?}");
         assert!(notes.iter().all(|note| note.ends_with('.')), "{notes:?}");
         // Each fits the screen.
         for size in [PORTRAIT, LANDSCAPE, DESKTOP] {
@@ -2072,6 +2073,7 @@ fn proofs() -> Vec<ChipProof> {
         Signer::UnknownKey,
         Signer::NoCertificate,
         Signer::UnknownKind,
+        Signer::NotValidToday,
         Signer::NotLookedAt,
         Signer::Unreadable,
         Signer::Wrong,

@@ -106,6 +106,12 @@ fn a_card_is_read_saved_and_proven_again() {
         // Without an anchor nothing is genuine, and nothing else than the invented state's is kept.
         let (status, line, _) = place.read("20", &["--can", "999901"]);
         assert_eq!((status, &line["proof"]), (Some(5), &Value::from("consistent")));
+        // A card around it that says otherwise is no success either.
+        let other = CODE.replace("Nguyễn Văn Mẫu", "Trần Văn Giả");
+        std::fs::write(place.path("other.txt"), other).unwrap();
+        let (status, line, _) = place.read("20", &["--qr", "other.txt", "--csca", "csca"]);
+        assert_eq!((status, &line["proof"]), (Some(10), &Value::from("genuine")));
+        assert_eq!(line["differing"], Value::from(vec!["name"]));
         drop(card);
 
         let verify = |csca: &[&str]| {
