@@ -17,6 +17,9 @@ pub enum AccessError {
     /// The card does not do this kind of access, or not with this kind of password.
     #[error("the card refuses this kind of access, status {0}")]
     Refused(Status),
+    /// Nothing that is known fits what the card offers.
+    #[error("nothing that is known opens this kind of card")]
+    NothingToTry,
     /// The card did not prove that it knows the password.
     #[error("the card does not prove that it knows the password")]
     CardNotProven,
@@ -41,4 +44,16 @@ pub enum AccessError {
     /// There is nothing to make a nonce from.
     #[error(transparent)]
     NoRandomness(#[from] NoRandomness),
+}
+
+impl Status {
+    /// Returns whether a card that answers so at the end of an access has refused the password: a
+    /// card says it in many ways, and does not know the protocol in few.
+    pub(super) fn refuses_password(self) -> bool {
+        let is_other = matches!(
+            self,
+            Self::WRONG_LENGTH | Self::UNKNOWN_INSTRUCTION | Self::UNKNOWN_CLASS | Self::OK
+        );
+        !is_other
+    }
 }

@@ -8,6 +8,19 @@ use std::fmt;
 use super::secret::SecretBytes;
 use super::{CardError, Malformed};
 
+/// INS of MANAGE SECURITY ENVIRONMENT.
+pub const MANAGE_SECURITY_ENVIRONMENT: u8 = 0x22;
+/// INS of GENERAL AUTHENTICATE.
+pub const GENERAL_AUTHENTICATE: u8 = 0x86;
+/// INS of SELECT.
+pub const SELECT: u8 = 0xA4;
+/// INS of READ BINARY.
+pub const READ_BINARY: u8 = 0xB0;
+/// INS of READ BINARY with an offset in its data, for what lies behind 32 KB.
+pub const READ_BINARY_ODD: u8 = 0xB1;
+/// The name of the application of travel documents (ICAO 9303-10, 4.1).
+pub const APPLICATION: [u8; 7] = [0xA0, 0x00, 0x00, 0x02, 0x47, 0x10, 0x01];
+
 /// The longest answer to a short command, in bytes without the status.
 pub const MAX_SHORT_ANSWER: usize = 256;
 /// The longest answer to an extended command, in bytes without the status.
@@ -75,7 +88,7 @@ impl Command {
             || self.expected.is_some_and(|bytes| bytes > MAX_SHORT_ANSWER)
     }
 
-    /// Returns the bytes of the command (ISO 7816-4, section 5.1).
+    /// Returns the bytes of the command.
     pub fn encode(&self) -> Result<Vec<u8>, Malformed> {
         let is_too_long = self.data.len() > MAX_EXTENDED_DATA
             || self.expected.is_some_and(|bytes| bytes > MAX_EXTENDED_ANSWER);

@@ -24,7 +24,7 @@ const ENCRYPTED_BYTES: usize = 2 * NONCE_BYTES + MATERIAL_BYTES;
 /// A nonce of either side.
 pub type Nonce = [u8; NONCE_BYTES];
 
-/// Opens a session with the chip (ICAO 9303-11, 4.3.2). The channel speaks under it afterwards.
+/// Opens a session with the chip (ICAO 9303-11, 4.3.1; the commands are those of 4.3.4). The channel speaks under it afterwards.
 pub fn open(
     channel: &mut Channel<'_>,
     key: &MrzKey,
@@ -110,7 +110,8 @@ fn unseal(keys: &SessionKeys, cryptogram: &[u8]) -> Result<Opened, AccessError> 
     Ok(Opened { sender: *sender, receiver: *receiver, material: material.into() })
 }
 
-/// Derives the session from the key material of both (ICAO 9303-11, 4.3.3.3).
+/// Derives the session from the key material of both (ICAO 9303-11, 4.3.1, step 5, and
+/// 9.7.4).
 fn session(chip: &Nonce, terminal: &Nonce, theirs: &[u8], ours: &[u8]) -> SecureMessaging {
     let seed: Vec<u8> = theirs.iter().zip(ours).map(|(a, b)| a ^ b).collect();
     let seed = SecretBytes::from(seed);

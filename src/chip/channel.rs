@@ -147,18 +147,6 @@ impl<'a> Channel<'a> {
     }
 }
 
-impl Status {
-    /// Returns whether a card that answers so at the end of an access has refused the password: a
-    /// card says it in many ways, and does not know the protocol in few.
-    pub(super) fn refuses_password(self) -> bool {
-        let is_other = matches!(
-            self,
-            Self::WRONG_LENGTH | Self::UNKNOWN_INSTRUCTION | Self::UNKNOWN_CLASS | Self::OK
-        );
-        !is_other
-    }
-}
-
 /// What the tests of the protocols speak with.
 #[cfg(test)]
 pub(in crate::chip) mod script {

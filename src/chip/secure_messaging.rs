@@ -26,7 +26,7 @@ const TAG_STATUS: u32 = 0x99;
 /// The MAC.
 const TAG_MAC: u32 = 0x8E;
 
-/// The byte before encrypted data: padded by method 2 (ISO 7816-4, 11.3.4).
+/// The byte before encrypted data: padded by method 2.
 const PADDING_INDICATOR: u8 = 0x01;
 
 /// Why a message under secure messaging is not believed. Each of them ends the session.
@@ -63,7 +63,7 @@ pub struct SecureMessaging {
 
 impl SecureMessaging {
     /// Returns a session whose counter stands at zero, as after PACE and chip authentication
-    /// (ICAO 9303-11, 9.8.6.4 and 9.8.7.4).
+    /// (ICAO 9303-11, 9.8.6.3 and 9.8.7.3).
     pub fn new(keys: SessionKeys) -> Self {
         let counter = SecretBytes::from(vec![0; keys.encryption.cipher().block_bytes()]);
         Self { keys, counter }

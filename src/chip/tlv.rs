@@ -1,6 +1,6 @@
 //! Tag, length, value: the notation of everything on a chip.
 //!
-//! Reads definite lengths only, of one to five bytes (ISO 7816-4, section 5.2.2.1 goes no further),
+//! Reads definite lengths only, of one to five bytes (ISO 7816-4:2020, section 6.3 goes no further),
 //! without copying and without recursion; what the bytes claim never makes it reach outside them.
 //! A CMS object in BER with indefinite lengths is made definite first, see [`super::ber`].
 

@@ -11,7 +11,10 @@ use super::contents::Contents;
 use super::drawn::Drawn;
 use super::fault::Fault;
 use super::keys;
-use crate::chip::apdu::{Command, Response, Status};
+use crate::chip::apdu::{
+    APPLICATION, Command, GENERAL_AUTHENTICATE, MANAGE_SECURITY_ENVIRONMENT, READ_BINARY,
+    READ_BINARY_ODD, Response, SELECT, Status,
+};
 use crate::chip::bac;
 use crate::chip::files::FileId;
 use crate::chip::pace::{ChipAnswer, ChipSide, Wish};
@@ -30,18 +33,10 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(8);
 /// reader, whose lengths have two bytes.
 const LONGEST_ANSWER: usize = 60_000;
 
-/// The application of travel documents (ICAO 9303-10, 3.1).
-const APPLICATION: [u8; 7] = [0xA0, 0x00, 0x00, 0x02, 0x47, 0x10, 0x01];
-
-/// Instructions (ISO 7816-4).
-const MANAGE_SECURITY: u8 = 0x22;
+/// Instructions that only one protocol has (ISO 7816-4).
 const EXTERNAL_AUTHENTICATE: u8 = 0x82;
 const GET_CHALLENGE: u8 = 0x84;
-const GENERAL_AUTHENTICATE: u8 = 0x86;
 const INTERNAL_AUTHENTICATE: u8 = 0x88;
-const SELECT: u8 = 0xA4;
-const READ_BINARY: u8 = 0xB0;
-const READ_BINARY_ODD: u8 = 0xB1;
 const GET_RESPONSE: u8 = 0xC0;
 
 /// What the chip does with a command.
@@ -245,9 +240,9 @@ impl SimulatedCard {
             (READ_BINARY_ODD, parameters) => self.read_odd(parameters, command),
             (GET_CHALLENGE, _) => self.give_challenge(command.expected),
             (EXTERNAL_AUTHENTICATE, _) => self.open_by_zone(&command.data),
-            (MANAGE_SECURITY, [0xC1, 0xA4]) => self.choose_pace(&command.data),
-            (MANAGE_SECURITY, [0x41, 0xA4]) => self.choose_agreement(&command.data),
-            (MANAGE_SECURITY, [0x41, 0xA6]) => self.agree_at_once(&command.data),
+            (MANAGE_SECURITY_ENVIRONMENT, [0xC1, 0xA4]) => self.choose_pace(&command.data),
+            (MANAGE_SECURITY_ENVIRONMENT, [0x41, 0xA4]) => self.choose_agreement(&command.data),
+            (MANAGE_SECURITY_ENVIRONMENT, [0x41, 0xA6]) => self.agree_at_once(&command.data),
             (GENERAL_AUTHENTICATE, _) => self.go_on(&command.data),
             (INTERNAL_AUTHENTICATE, _) => self.sign(&command.data),
             _ => Err(Status::UNKNOWN_INSTRUCTION),
@@ -859,7 +854,7 @@ mod tests {
         fn any_commands_are_answered_without_a_panic(
             commands in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..40), 1..8),
             instruction in prop::sample::select(vec![
-                MANAGE_SECURITY, EXTERNAL_AUTHENTICATE, GENERAL_AUTHENTICATE, SELECT, READ_BINARY,
+                MANAGE_SECURITY_ENVIRONMENT, EXTERNAL_AUTHENTICATE, GENERAL_AUTHENTICATE, SELECT, READ_BINARY,
                 READ_BINARY_ODD, GET_RESPONSE,
             ]),
             piece in 0_u8..3,
