@@ -12,6 +12,7 @@ use super::Malformed;
 use super::algorithm::{ParseError, SignatureAlgorithm, Unsupported};
 use super::apdu::{Command, Status};
 use super::channel::{Channel, ChannelError};
+use super::files::FileId;
 use super::hash::HashAlgorithm;
 use super::public_key::PublicKey;
 use super::secret::{NoRandomness, Randomness};
@@ -19,10 +20,8 @@ use super::security_infos::SecurityInfos;
 use super::tlv;
 
 const INTERNAL_AUTHENTICATE: u8 = 0x88;
-/// The tag of data group 15.
-const DATA_GROUP_15: u32 = 0x6F;
 
-/// The length of a challenge in bytes (ICAO 9303-11, 6.1.3).
+/// The length of a challenge in bytes (ICAO 9303-11, 6.1.2.1).
 pub const CHALLENGE_BYTES: usize = 8;
 
 /// A chip's answer to a challenge; not yet verified.
@@ -84,7 +83,7 @@ impl From<ParseError> for NotProven {
 
 /// Returns the key that data group 15 states.
 pub fn public_key(data_group_15: &[u8]) -> Result<PublicKey, ParseError> {
-    PublicKey::from_spki(tlv::only(data_group_15, DATA_GROUP_15)?.value)
+    PublicKey::from_spki(tlv::only(data_group_15, FileId::Dg(15).tag())?.value)
 }
 
 /// Returns the length in bytes of a signature by this key.
@@ -111,8 +110,8 @@ pub fn ask(
     Ok(Answer { challenge, signature: answer.data.to_vec() })
 }
 
-/// Checks an answer (ICAO 9303-11, 6.1.2 and 6.1.3): RSA by ISO 9796-2, an elliptic key by ECDSA
-/// with r and s in plain (BSI TR-03111).
+/// Checks an answer (ICAO 9303-11, 6.1.2.2 and 6.1.2.3): RSA by ISO 9796-2, an elliptic key by
+/// ECDSA with r and s in plain (BSI TR-03111).
 ///
 /// `infos` are those of data group 14, which has to name the hash of an elliptic key. Where it does
 /// not, each hash is tried: a signature that fits by one of five is no easier to forge.
@@ -124,7 +123,7 @@ pub fn verify(
     let key = public_key(data_group_15)?;
     let named = infos.and_then(|infos| infos.active_algorithm.as_ref());
     let is_right = match (&key, named) {
-        (PublicKey::Rsa(key), _) => key.verifies_9796_2(&answer.challenge, &answer.signature)?,
+        (PublicKey::Rsa(key), _) => key.verifies_9796_2(&answer.challenge, &answer.signature),
         (PublicKey::Ec(_), Some(oid)) => {
             let named = SignatureAlgorithm::from_identifier(&tlv::element(0x06, oid), None)?;
             let plain = SignatureAlgorithm::EcdsaPlain(named.hash());
@@ -165,7 +164,7 @@ mod tests {
     }
 
     fn group(key: &PublicKey) -> Vec<u8> {
-        tlv::element(DATA_GROUP_15, &key.to_spki())
+        tlv::element(FileId::Dg(15).tag(), &key.to_spki())
     }
 
     fn infos(algorithm: &[u8]) -> SecurityInfos {
@@ -254,7 +253,8 @@ mod tests {
         ) {
             let answer = Answer { challenge: challenge(), signature };
             prop_assert!(verify(&file, None, &answer).is_err());
-            prop_assert!(verify(&tlv::element(DATA_GROUP_15, &file), None, &answer).is_err());
+            let file = tlv::element(FileId::Dg(15).tag(), &file);
+            prop_assert!(verify(&file, None, &answer).is_err());
         }
     }
 }

@@ -86,6 +86,6 @@ mod tests {
 
         let signature = Active::Rsa.sign(7, b"12345678").expect("a signature");
         let PublicKey::Rsa(public) = Active::Rsa.key(7).public() else { panic!("an RSA key") };
-        assert_eq!(public.verifies_9796_2(b"12345678", &signature), Ok(true));
+        assert!(public.verifies_9796_2(b"12345678", &signature));
     }
 }
