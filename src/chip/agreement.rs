@@ -22,7 +22,7 @@ use p256::elliptic_curve::{
 use p384::NistP384;
 use p521::NistP521;
 use thiserror::Error;
-use zeroize::Zeroizing;
+use zeroize::{Zeroize, Zeroizing};
 
 use super::Malformed;
 use super::secret::{NoRandomness, Randomness, SecretBytes};
@@ -202,7 +202,7 @@ impl Curve {
             let start = start.ok_or(Malformed("a nonce longer than the group"))?;
             wide[start..].copy_from_slice(nonce);
             let nonce = Scalar::<C>::reduce(&wide);
-            wide.fill(0);
+            wide.as_mut_slice().zeroize();
             let mapped =
                 C::ProjectivePoint::generator() * nonce + read::<C>(agreed)?.to_projective();
             written::<C>(mapped)
@@ -340,12 +340,14 @@ impl PrimeGroup {
         Ok(Exponent(SecretBytes::from(&bytes[..])))
     }
 
-    /// Returns the public key to a private one, as long as the prime.
+    /// Returns the public key to a private one: a number without leading zeros (ICAO 9303-11,
+    /// 6.2.4.3 and 9.4.1).
     pub fn public_key(&self, key: &Exponent) -> Vec<u8> {
-        self.power(&self.generator, key).to_vec()
+        super::curves::number(&self.power(&self.generator, key)).to_vec()
     }
 
-    /// Returns the secret that is shared with the holder of a public key, as long as the prime.
+    /// Returns the secret that is shared with the holder of a public key, as long as the prime,
+    /// with the zeros that a public key must not have.
     pub fn agree(&self, key: &Exponent, theirs: &[u8]) -> Result<SecretBytes, AgreementError> {
         let theirs = self.number(theirs)?;
         if let Some(order) = &self.order {
@@ -362,9 +364,9 @@ impl PrimeGroup {
     fn power(&self, base: &BoxedUint, key: &Exponent) -> SecretBytes {
         let mut exponent = BoxedUint::from_be_slice_vartime(&key.0);
         let mut power = self.form(base).pow(&exponent).retrieve();
-        zeroize::Zeroize::zeroize(&mut exponent);
+        exponent.zeroize();
         let whole = SecretBytes::from(power.to_be_bytes().into_vec());
-        zeroize::Zeroize::zeroize(&mut power);
+        power.zeroize();
         SecretBytes::from(&whole[whole.len().saturating_sub(self.bytes)..])
     }
 
@@ -474,6 +476,14 @@ mod tests {
     }
 
     #[test]
+    fn nonce_longer_than_the_group_is_refused() {
+        let curve = Curve::P256;
+        let refused = curve.map(&[0x5A; 48], &curve.generator()).expect_err("no room");
+        let expected = Malformed("a nonce longer than the group");
+        assert_eq!(refused, AgreementError::Parameters(expected));
+    }
+
+    #[test]
     fn what_is_no_point_of_the_curve_is_refused() {
         for curve in CURVES {
             let generator = curve.generator();
@@ -537,6 +547,23 @@ mod tests {
         let theirs = Exponent(hex("9392C9F9EB6A7A6A9022F7D83E7223C6835BBDDA").into());
         let agreed = group.agree(&ours, &group.public_key(&theirs)).expect("a secret");
         assert_eq!(agreed[..8], hex("5C804F454D30D9C4"));
+    }
+
+    #[test]
+    fn public_key_has_no_leading_zeros_and_the_secret_keeps_them() {
+        let [prime, generator, order] = vectors::numbers();
+        let group = PrimeGroup::new(&prime, &generator, Some(&order)).expect("a group");
+        // One power in 256 begins with a zero.
+        let key = (2..=u16::MAX).map(|number| Exponent(number.to_be_bytes().to_vec().into()));
+        let key = key.into_iter().find(|key| group.public_key(key).len() < prime.len());
+        let key = key.expect("a short key");
+        let public = group.public_key(&key);
+        assert!(public.len() < prime.len() && public[0] != 0);
+        assert_eq!(group.agree(&key, &generator).expect("a secret").len(), prime.len());
+        let other = group.private_key(&mut SystemRandomness).expect("a key");
+        let agreed = group.agree(&other, &public).expect("a secret");
+        let again = group.agree(&key, &group.public_key(&other)).expect("a secret");
+        assert_eq!(*agreed, *again);
     }
 
     #[test]

@@ -92,16 +92,16 @@ impl MrzKey {
 
     /// Returns the password for PACE.
     pub fn pace(&self) -> PacePassword {
-        PacePassword {
-            reference: PacePassword::MRZ,
-            secret: SecretBytes::from(&Sha1::digest(&*self.0)[..]),
-        }
+        PacePassword { reference: PacePassword::MRZ, secret: SecretBytes::from(&self.digest()[..]) }
     }
 
-    /// Returns the keys for basic access control (ICAO 9303-11, 4.3.3.1 and 9.7.2).
+    /// Returns the keys for basic access control (ICAO 9303-11, 4.3.2 and 9.7.2).
     pub fn bac_keys(&self) -> SessionKeys {
-        let digest = Zeroizing::new(<[u8; 20]>::from(Sha1::digest(&*self.0)));
-        SessionKeys::derive(Cipher::TripleDes, &digest[..16])
+        SessionKeys::derive(Cipher::TripleDes, &self.digest()[..16])
+    }
+
+    fn digest(&self) -> Zeroizing<[u8; 20]> {
+        Zeroizing::new(Sha1::digest(&*self.0).into())
     }
 
     /// Returns the keys of the zones that a document may have, the most likely first.
