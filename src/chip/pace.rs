@@ -8,7 +8,9 @@
 use super::Malformed;
 use super::access::AccessError;
 use super::agreement::{Point, PrivateKey};
-use super::apdu::{Command, MAX_SHORT_ANSWER, Status};
+use super::apdu::{
+    Command, GENERAL_AUTHENTICATE, MANAGE_SECURITY_ENVIRONMENT, MAX_SHORT_ANSWER, Status,
+};
 use super::channel::Channel;
 use super::password::PacePassword;
 use super::secret::{Randomness, SecretBytes, is_equal};
@@ -17,10 +19,7 @@ use super::security_infos::PaceInfo;
 use super::symmetric::{Key, MAC_BYTES, Purpose, SessionKeys};
 use super::tlv::{self, Elements};
 
-const MANAGE_SECURITY_ENVIRONMENT: u8 = 0x22;
-const GENERAL_AUTHENTICATE: u8 = 0x86;
-
-/// Dynamic authentication data, around what either side sends (ICAO 9303-11, 4.4.4.2).
+/// Dynamic authentication data, around what either side sends (ICAO 9303-11, 4.4.5, table 4).
 const TAG_DYNAMIC: u32 = 0x7C;
 const TAG_NONCE: u32 = 0x80;
 const TAG_MAPPING_TERMINAL: u32 = 0x81;
@@ -29,6 +28,9 @@ const TAG_KEY_TERMINAL: u32 = 0x83;
 const TAG_KEY_CHIP: u32 = 0x84;
 const TAG_TOKEN_TERMINAL: u32 = 0x85;
 const TAG_TOKEN_CHIP: u32 = 0x86;
+
+/// The longest nonce that is taken, in bytes. Chosen: twice the longest key.
+const MAX_NONCE_BYTES: usize = 64;
 
 /// Opens a session with the chip. The channel speaks under it afterwards.
 pub fn open(
@@ -40,7 +42,7 @@ pub fn open(
     let curve = info.curve()?;
     let answer = channel.send(&select(info, password.reference))?;
     match answer.status.0 {
-        // A count of tries that are left is no refusal (ICAO 9303-11, 4.4.4.1).
+        // A count of tries that are left is no refusal.
         0x9000 | 0x63C1..=0x63CF => {}
         0x63C0 => return Err(AccessError::WrongPassword(answer.status)),
         _ => return Err(AccessError::Refused(answer.status)),
@@ -111,12 +113,14 @@ fn step(
     Ok(SecretBytes::from(element.value))
 }
 
-/// Decrypts the nonce.
+/// Decrypts the nonce, which generic mapping wants in whole blocks (ICAO 9303-11, 4.4.3.3).
 fn open_nonce(info: &PaceInfo, key: &Key, encrypted: &[u8]) -> Result<SecretBytes, AccessError> {
-    if encrypted.len() != info.cipher.nonce_bytes() {
-        return Err(Malformed("a nonce of another length than its cipher's").into());
+    let block = info.cipher.block_bytes();
+    let is_whole = !encrypted.is_empty() && encrypted.len().is_multiple_of(block);
+    if !is_whole || encrypted.len() > MAX_NONCE_BYTES {
+        return Err(Malformed("a nonce of a length that no cipher has").into());
     }
-    Ok(key.decrypt(&vec![0; info.cipher.block_bytes()], encrypted)?)
+    Ok(key.decrypt(&vec![0; block], encrypted)?)
 }
 
 /// Returns the point that both agree on.
@@ -172,6 +176,7 @@ impl<'a> Wish<'a> {
 pub struct ChipSide {
     info: PaceInfo,
     key: Key,
+    nonce_bytes: usize,
     state: ChipState,
 }
 
@@ -197,7 +202,7 @@ impl ChipSide {
     /// Begins a run, after MSE:Set AT.
     pub fn new(info: PaceInfo, password: &PacePassword) -> Self {
         let key = Key::derive(info.cipher, &password.secret, Purpose::Password);
-        Self { info, key, state: ChipState::Chosen }
+        Self { info, key, nonce_bytes: info.cipher.nonce_bytes(), state: ChipState::Chosen }
     }
 
     /// Answers the data of one GENERAL AUTHENTICATE. After an error the run is over.
@@ -211,7 +216,7 @@ impl ChipSide {
         let (tag, value, session) = match std::mem::replace(&mut self.state, ChipState::Over) {
             ChipState::Chosen => {
                 sent.children().end()?;
-                let mut nonce = zeroize::Zeroizing::new(vec![0; self.info.cipher.nonce_bytes()]);
+                let mut nonce = zeroize::Zeroizing::new(vec![0; self.nonce_bytes]);
                 random.fill(&mut nonce)?;
                 let zeros = vec![0; self.info.cipher.block_bytes()];
                 let encrypted = self.key.encrypt(&zeros, &nonce)?;
@@ -351,16 +356,17 @@ mod tests {
         let echo = echo.replace("8341", "8441");
         let not_in_group = AccessError::Agreement(AgreementError::NotInGroup);
         let element = Malformed("another element than expected");
+        let length = Malformed("a nonce of a length that no cipher has");
+        let endless = format!("7C52 8050 {} 9000", "5A".repeat(80));
         for (lines, expected) in [
             (vec![(SELECT, "6A80")], Refused(Status::WRONG_DATA)),
             (vec![(SELECT, "6A88")], Refused(Status::REFERENCE_NOT_FOUND)),
             (vec![(SELECT, "63C0")], WrongPassword(Status(0x63C0))),
             (vec![select, (NONCE.0, "6985")], Refused(Status::CONDITIONS_NOT_MET)),
             (vec![select, (NONCE.0, "7C02 8100 9000")], element.into()),
-            (
-                vec![select, (NONCE.0, "7C0A 8008 0102030405060708 9000")],
-                Malformed("a nonce of another length than its cipher's").into(),
-            ),
+            (vec![select, (NONCE.0, "7C0A 8008 0102030405060708 9000")], length.into()),
+            (vec![select, (NONCE.0, "7C02 8000 9000")], length.into()),
+            (vec![select, (NONCE.0, &endless)], length.into()),
             (vec![select, NONCE, (MAPPING.0, "7C03 820100 9000")], not_in_group),
             (vec![select, NONCE, MAPPING, (AGREEMENT.0, &other)], not_in_group),
             (vec![select, NONCE, MAPPING, (AGREEMENT.0, &echo)], SameKey),
@@ -397,6 +403,14 @@ mod tests {
         terminal: &PacePassword,
         chip: &PacePassword,
     ) -> Result<(), AccessError> {
+        both_with(info, terminal, ChipSide::new(info, chip))
+    }
+
+    fn both_with(
+        info: PaceInfo,
+        terminal: &PacePassword,
+        chip: ChipSide,
+    ) -> Result<(), AccessError> {
         struct Chip(ChipSide);
         impl super::super::Card for Chip {
             fn transmit(&mut self, command: &[u8]) -> Result<Vec<u8>, super::super::CardError> {
@@ -423,7 +437,7 @@ mod tests {
                 true
             }
         }
-        let mut card = Chip(ChipSide::new(info, chip));
+        let mut card = Chip(chip);
         open(&mut Channel::new(&mut card, 10), &info, terminal, &mut SystemRandomness)
     }
 
@@ -435,6 +449,22 @@ mod tests {
                 let info = PaceInfo { cipher, parameter_id: Some(id), ..INFO };
                 assert_eq!(both(info, &can, &can), Ok(()), "{cipher:?} {id}");
             }
+        }
+    }
+
+    #[test]
+    fn nonce_of_any_number_of_blocks_is_taken() {
+        let can = Can::new("999901").expect("a number").pace();
+        for (cipher, nonce_bytes) in [
+            (Cipher::TripleDes, 8),
+            (Cipher::TripleDes, 24),
+            (Cipher::Aes128, 32),
+            (Cipher::Aes192, 16),
+            (Cipher::Aes256, 16),
+        ] {
+            let info = PaceInfo { cipher, ..INFO };
+            let chip = ChipSide { nonce_bytes, ..ChipSide::new(info, &can) };
+            assert_eq!(both_with(info, &can, chip), Ok(()), "{cipher:?} {nonce_bytes}");
         }
     }
 

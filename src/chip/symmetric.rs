@@ -19,7 +19,7 @@ use zeroize::Zeroizing;
 use super::Malformed;
 use super::secret::SecretBytes;
 
-/// The bytes of every MAC (ICAO 9303-11, 9.8.6.3 and 9.8.7.3).
+/// The bytes of every MAC (ICAO 9303-11, 9.8.6.2 and 9.8.7.2).
 pub const MAC_BYTES: usize = 8;
 
 /// A block cipher, with the MAC that the norm pairs it with; the weaker is less.
@@ -53,8 +53,9 @@ impl Cipher {
         }
     }
 
-    /// Returns the length in bytes of the nonce that PACE encrypts: the shortest run of blocks that
-    /// is no shorter than the key (ICAO 9303-11, 4.4.4).
+    /// Returns the length in bytes of the nonce that our own side of a chip encrypts: the shortest
+    /// run of blocks that is no shorter than the key. Generic mapping wants whole blocks and no more
+    /// (ICAO 9303-11, 4.4.3.3), the integrated mapping this length.
     pub fn nonce_bytes(self) -> usize {
         self.key_bytes().next_multiple_of(self.block_bytes())
     }
@@ -70,7 +71,8 @@ impl Cipher {
     }
 }
 
-/// What a derived key is for: the counter of the key derivation (ICAO 9303-11, 9.7.1).
+/// What a derived key is for: the counter of the key derivation (ICAO 9303-11, 9.7.2 to
+/// 9.7.4).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Purpose {
     /// Encryption.
@@ -145,7 +147,7 @@ impl Key {
     }
 
     /// Returns the MAC over `message`: the Retail MAC, which pads it, or a CMAC cut to eight bytes,
-    /// which does not (ICAO 9303-11, 9.8.6.3 and 9.8.7.3).
+    /// which does not (ICAO 9303-11, 9.8.6.2 and 9.8.7.2).
     pub fn mac(&self, message: &[u8]) -> Result<[u8; MAC_BYTES], Malformed> {
         match self.cipher {
             Cipher::TripleDes => self.retail_mac(message),
@@ -230,7 +232,7 @@ pub struct SessionKeys {
 }
 
 impl SessionKeys {
-    /// Derives both from a shared secret (ICAO 9303-11, 9.7.1).
+    /// Derives both from a shared secret (ICAO 9303-11, 9.7.4).
     pub fn derive(cipher: Cipher, secret: &[u8]) -> Self {
         Self {
             encryption: Key::derive(cipher, secret, Purpose::Encryption),
