@@ -1,14 +1,15 @@
 //! What a chip says it can do: EF.CardAccess, and data group 14.
 //!
 //! ICAO 9303-11, section 9.2. Both hold a set of security infos. The first is read before any
-//! access, by anyone, and nothing proves it; the second is signed, and has to repeat it: otherwise
-//! somebody between card and reader could have taken the stronger lock from the list.
+//! access, by anyone, and nothing proves it; the second is signed, and has to name the same ways of
+//! PACE: otherwise somebody between card and reader could have taken the stronger lock from the list.
 
 use std::fmt;
 
 use super::Malformed;
 use super::access::AccessError;
 use super::agreement::Curve;
+use super::files::FileId;
 use super::symmetric::Cipher;
 use super::tlv::{self, Elements, Tlv};
 
@@ -21,8 +22,6 @@ const SEQUENCE: u32 = 0x30;
 const SET: u32 = 0x31;
 const INTEGER: u32 = 0x02;
 const OBJECT_IDENTIFIER: u32 = 0x06;
-/// The tag of data group 14.
-const DATA_GROUP_14: u32 = 0x6E;
 
 /// The most infos that are looked at. Chosen: chips state fewer than a dozen.
 const MAX_INFOS: usize = 64;
@@ -42,7 +41,7 @@ pub enum Mapping {
     ChipAuthentication,
 }
 
-/// One way of PACE that the chip offers (ICAO 9303-11, 9.2.1).
+/// One way of PACE that the chip offers (ICAO 9303-11, 9.2.3).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct PaceInfo {
     /// How the generator is made.
@@ -189,16 +188,22 @@ impl SecurityInfos {
     /// Reads data group 14: the same set in an element of its own.
     pub fn of_data_group_14(file: &[u8]) -> Result<Self, Malformed> {
         let group = tlv::first(file)?;
-        if group.tag != DATA_GROUP_14 {
+        if group.tag != FileId::Dg(14).tag() {
             return Err(Malformed("data group 14 has another tag"));
         }
         Self::of_set(tlv::only(group.value, SET)?)
     }
 
-    /// Returns whether everything in `card_access` is here too (ICAO 9303-11, 9.2.11): asked of
-    /// data group 14.
+    /// Returns whether `card_access` names the same ways of PACE, no more and no fewer (ICAO
+    /// 9303-11, 9.2.11): asked of data group 14.
+    ///
+    /// A list from which ways were taken is as wrong as one to which ways were added. Departure: the
+    /// norm wants the other infos repeated too, and they are not compared. They choose no lock, and
+    /// no data group 14 of a Vietnamese card was seen: one that leaves them out must not make every
+    /// card of its kind a forgery.
     pub fn repeats(&self, card_access: &Self) -> bool {
-        card_access.all.iter().all(|info| self.all.contains(info))
+        let are_in = |ways: &[PaceInfo], all: &[PaceInfo]| ways.iter().all(|way| all.contains(way));
+        are_in(&self.pace, &card_access.pace) && are_in(&card_access.pace, &self.pace)
     }
 
     fn of_set(set: Tlv<'_>) -> Result<Self, Malformed> {
@@ -232,7 +237,10 @@ impl SecurityInfos {
                 let (Some(mapping), Some(cipher)) = (mapping_of(mapping), cipher_of(cipher)) else {
                     return Ok(());
                 };
-                fields.expect(INTEGER)?;
+                // There is no other version (ICAO 9303-11, 9.2.3): what it would mean is not known.
+                if fields.expect(INTEGER)?.value != [2] {
+                    return Ok(());
+                }
                 let parameter_id = match fields.optional(INTEGER)?.map(|id| id.value) {
                     None => None,
                     Some(&[id]) => Some(id),
@@ -367,15 +375,22 @@ mod tests {
         let active = hex("301506066781080101050201010608 04007F0007010104");
         let mut all = access.all.clone();
         all.extend([key.encode(), active]);
-        let file = tlv::element(DATA_GROUP_14, &encode_set(&all));
+        let file = tlv::element(FileId::Dg(14).tag(), &encode_set(&all));
         let infos = SecurityInfos::of_data_group_14(&file).expect("infos");
         assert!(infos.repeats(&access));
         assert_eq!(infos.chip_keys, [key]);
         assert_eq!(infos.active_algorithm, Some(hex("04007F0007010104")));
 
-        let weaker = tlv::element(DATA_GROUP_14, &encode_set(&all[1..]));
-        let weaker = SecurityInfos::of_data_group_14(&weaker).expect("infos");
-        assert!(!weaker.repeats(&access));
+        let [pace] = access.pace[..] else { panic!("one way of PACE") };
+        let set =
+            |infos: &[Vec<u8>]| SecurityInfos::of_card_access(&encode_set(infos)).expect("infos");
+        // The ways of PACE alone are compared: what is said of other protocols chooses no lock.
+        assert!(infos.repeats(&set(&[pace.encode()])));
+        let weaker = PaceInfo { cipher: Cipher::TripleDes, ..pace };
+        // Taken away, replaced, and added.
+        for other in [&[][..], &[weaker.encode()], &[pace.encode(), weaker.encode()]] {
+            assert!(!infos.repeats(&set(other)), "{} infos", other.len());
+        }
     }
 
     #[test]
@@ -416,6 +431,10 @@ mod tests {
             let refused = SecurityInfos::of_card_access(&hex(file)).expect_err(file);
             assert_eq!(refused, Malformed(expected), "{file}");
         }
+        // PACE of another version than the one that there is.
+        let later = hex("3114 3012 060A04007F00070202040202 020103 02010D");
+        let infos = SecurityInfos::of_card_access(&later).expect("infos");
+        assert_eq!((infos.pace.len(), infos.all.len()), (0, 1));
         let many = vec![hex("300706052A03040506"); MAX_INFOS + 1];
         let refused = SecurityInfos::of_card_access(&encode_set(&many)).expect_err("too many");
         assert_eq!(refused, Malformed("more security infos than any chip has"));
