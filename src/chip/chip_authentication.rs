@@ -10,7 +10,9 @@ use thiserror::Error;
 use super::Malformed;
 use super::agreement::{self, AgreementError, Exponent, Point, PrimeGroup, PrivateKey};
 use super::algorithm::ParseError;
-use super::apdu::{Command, Status};
+use super::apdu::{
+    Command, GENERAL_AUTHENTICATE, MANAGE_SECURITY_ENVIRONMENT, READ_BINARY, Status,
+};
 use super::channel::{Channel, ChannelError};
 use super::curves;
 use super::files::FileId;
@@ -20,10 +22,6 @@ use super::secure_messaging::{Broken, SecureMessaging};
 use super::security_infos::{ChipAuthenticationInfo, KeyKind, SecurityInfos};
 use super::symmetric::{Cipher, SessionKeys};
 use super::tlv;
-
-const MANAGE_SECURITY_ENVIRONMENT: u8 = 0x22;
-const GENERAL_AUTHENTICATE: u8 = 0x86;
-const READ_BINARY: u8 = 0xB0;
 
 /// dhpublicnumber, 1.2.840.10046.2.1 (RFC 3279, 2.3.3): prime, generator, order.
 const DH_PUBLIC_NUMBER: [u8; 7] = [0x2A, 0x86, 0x48, 0xCE, 0x3E, 0x02, 0x01];
@@ -76,28 +74,43 @@ pub struct Offer {
 }
 
 impl Offer {
-    /// Returns the way to take: the strongest cipher of those that have a key.
+    /// Returns the way to take: the strongest cipher of those whose key is one that we have a group
+    /// for, and where there is none, of those that have a key.
     ///
     /// A key without a way is one of the oldest chips: 3DES (ICAO 9303-11, 9.2.5).
     pub fn best(infos: &SecurityInfos) -> Option<Self> {
         let mut offers: Vec<Self> = Vec::new();
         for key in &infos.chip_keys {
             let public_key = key.public_key.clone();
+            let is_only =
+                infos.chip_keys.iter().filter(|other| other.kind == key.kind).count() == 1;
             let mut ways = infos
                 .chip_authentication
                 .iter()
-                .filter(|info| info.kind == key.kind && info.key_id == key.key_id)
+                .filter(|info| info.kind == key.kind)
+                // One key needs no number: where only one of the two states it, they still belong
+                // together, and nothing is referred to.
+                .filter_map(|info| match (&info.key_id, &key.key_id) {
+                    (way, key) if way == key => Some(info.clone()),
+                    (None, Some(_)) | (Some(_), None) if is_only => {
+                        Some(ChipAuthenticationInfo { key_id: None, ..info.clone() })
+                    }
+                    _ => None,
+                })
                 .peekable();
             if ways.peek().is_none() {
                 let (kind, cipher, key_id) = (key.kind, Cipher::TripleDes, key.key_id.clone());
                 let info = ChipAuthenticationInfo { kind, cipher, key_id };
                 offers.push(Self { info, public_key: public_key.clone() });
             }
-            offers.extend(
-                ways.map(|info| Self { info: info.clone(), public_key: public_key.clone() }),
-            );
+            offers.extend(ways.map(|info| Self { info, public_key: public_key.clone() }));
         }
-        offers.into_iter().max_by_key(|offer| offer.info.cipher)
+        offers.into_iter().max_by_key(|offer| (offer.is_supported(), offer.info.cipher))
+    }
+
+    /// Whether the key is one that secrets are agreed on with.
+    fn is_supported(&self) -> bool {
+        StatedKey::read(self.info.kind, &self.public_key).is_ok()
     }
 
     /// Authenticates the chip. The channel speaks under the new session afterwards.
@@ -445,11 +458,43 @@ mod tests {
         let all = infos(&ways, &[key(KeyKind::Ecdh, 1), key(KeyKind::Ecdh, 2)]);
         assert_eq!(best(&all), Some(strong));
         assert_eq!(best(&infos(&ways, &[key(KeyKind::Ecdh, 1)])), Some(weak));
+        // Only one of the two numbers the only key: it is the only one all the same.
+        let unnumbered = ChipAuthenticationInfo { key_id: None, ..ways[0].clone() };
+        let found = best(&infos(&[unnumbered.clone()], &[key(KeyKind::Ecdh, 1)]));
+        assert_eq!(found, Some(unnumbered.clone()));
+        let bare = ChipAuthenticationKey { key_id: None, ..key(KeyKind::Ecdh, 1) };
+        assert_eq!(best(&infos(&ways[..1], &[bare])), Some(unnumbered.clone()));
+        // Of two keys, a way without a number means neither.
+        let two = [key(KeyKind::Ecdh, 1), key(KeyKind::Ecdh, 2)];
+        let found = best(&infos(&[unnumbered], &two)).expect("an offer");
+        assert_eq!(found.cipher, Cipher::TripleDes);
         let alone = infos(&[], &[key(KeyKind::Dh, 7)]);
         assert_eq!(best(&alone), Some(way(KeyKind::Dh, Cipher::TripleDes, 7)));
         // EF.CardAccess states the way and no key.
         let card_access = SecurityInfos::of_card_access(&VIETNAMESE_CARD_ACCESS).expect("infos");
         assert_eq!(best(&card_access), None);
+    }
+
+    #[test]
+    fn way_whose_key_is_supported_goes_before_a_stronger_one() {
+        let large = curves::SigningKey::new(curves::Curve::BrainpoolP512r1, &[7]);
+        let large = PublicKey::Ec(large.expect("a key").public()).to_spki();
+        let small = curve_key().to_spki().expect("a key");
+        let kind = KeyKind::Ecdh;
+        let mut infos = SecurityInfos::default();
+        for (cipher, id, public_key) in [(Cipher::Aes256, 1, large), (Cipher::Aes128, 2, small)] {
+            let key_id = Some(vec![id]);
+            infos.chip_keys.push(ChipAuthenticationKey {
+                kind,
+                public_key,
+                key_id: key_id.clone(),
+            });
+            infos.chip_authentication.push(ChipAuthenticationInfo { kind, cipher, key_id });
+        }
+        let best = |infos: &SecurityInfos| Offer::best(infos).map(|offer| offer.info.cipher);
+        assert_eq!(best(&infos), Some(Cipher::Aes128));
+        infos.chip_keys.pop();
+        assert_eq!(best(&infos), Some(Cipher::Aes256));
     }
 
     #[test]
