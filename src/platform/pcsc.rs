@@ -141,7 +141,7 @@ impl CardReaders for AnyReader {
     fn wait(&self, _: &Document, patience: Duration) -> Result<Box<dyn Card>, CardError> {
         let gone = |_| CardError::NoReader;
         let mut readers = Readers::new().map_err(gone)?;
-        let with_card = |there: Vec<Reader>| there.into_iter().find(|reader| reader.has_card);
+        let until = Instant::now() + patience;
         let mut there = readers.now().map_err(gone)?;
         if !there.iter().any(|reader| reader.has_card) {
             there = readers.wait(patience).map_err(gone)?;
@@ -149,13 +149,42 @@ impl CardReaders for AnyReader {
         if there.is_empty() {
             return Err(CardError::NoReader);
         }
-        let reader = with_card(there).ok_or(CardError::Lost)?;
-        match PcscCard::open(&reader.name, patience, ANSWER_WITHIN) {
-            Ok(card) => Ok(Box::new(card)),
-            Err(ReaderError::NoService | ReaderError::NoReader) => Err(CardError::NoReader),
-            Err(ReaderError::NoCard | ReaderError::InUse | ReaderError::Mute) => {
-                Err(CardError::Lost)
+        there.retain(|reader| reader.has_card);
+        let card = first_that_opens(&there, until, |reader| {
+            PcscCard::open(&reader.name, Duration::ZERO, ANSWER_WITHIN)
+        });
+        Ok(Box::new(card.map_err(CardError::from)?))
+    }
+}
+
+/// Opens the first of these readers whose card can be: one that is mute, or that another program
+/// holds, does not stand before the others. All are tried again until the time is over; then the
+/// last says what stood in the way.
+fn first_that_opens<T>(
+    readers: &[Reader],
+    until: Instant,
+    mut open: impl FnMut(&Reader) -> Result<T, ReaderError>,
+) -> Result<T, ReaderError> {
+    let mut why = ReaderError::NoCard;
+    loop {
+        for reader in readers {
+            match open(reader) {
+                Ok(card) => return Ok(card),
+                Err(error) => why = error,
             }
+        }
+        if readers.is_empty() || Instant::now() + ASK_AGAIN > until {
+            return Err(why);
+        }
+        thread::sleep(ASK_AGAIN);
+    }
+}
+
+impl From<ReaderError> for CardError {
+    fn from(error: ReaderError) -> Self {
+        match error {
+            ReaderError::NoService | ReaderError::NoReader => Self::NoReader,
+            ReaderError::NoCard | ReaderError::InUse | ReaderError::Mute => Self::Lost,
         }
     }
 }
@@ -229,11 +258,7 @@ impl Card for PcscCard {
     fn reconnect(&mut self, patience: Duration) -> Result<(), CardError> {
         // One that is still open is let go by its thread, which resets the card.
         let before = if self.connection.take().is_some() { Before::Open } else { Before::Lost };
-        let (connection, opened) =
-            Connection::open(&self.reader, before, patience).map_err(|error| match error {
-                ReaderError::NoService | ReaderError::NoReader => CardError::NoReader,
-                ReaderError::NoCard | ReaderError::InUse | ReaderError::Mute => CardError::Lost,
-            })?;
+        let (connection, opened) = Connection::open(&self.reader, before, patience)?;
         self.connection = Some(connection);
         self.atr = opened.atr;
         self.reader_limit = opened.reader_limit;
@@ -348,7 +373,7 @@ impl Owner {
     }
 }
 
-/// Whether a command has lengths of two bytes, which not every reader carries (ISO 7816-4, 5.1).
+/// Whether a command has lengths of two bytes, which not every reader carries.
 fn is_extended(command: &[u8]) -> bool {
     command.len() > LONGEST_SHORT || matches!(command, [_, _, _, _, 0, _, ..])
 }
@@ -482,4 +507,52 @@ fn property(mut elements: &[u8], tag: u8) -> Option<&[u8]> {
         elements = behind;
     }
     None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn readers(names: &[&str]) -> Vec<Reader> {
+        names.iter().map(|name| Reader { name: (*name).to_owned(), has_card: true }).collect()
+    }
+
+    #[test]
+    fn card_that_does_not_open_does_not_stand_before_the_next() {
+        let there = readers(&["mute", "busy", "good", "never"]);
+        let mut asked = Vec::new();
+        let opened = first_that_opens(&there, Instant::now(), |reader| {
+            asked.push(reader.name.clone());
+            match reader.name.as_str() {
+                "mute" => Err(ReaderError::Mute),
+                "busy" => Err(ReaderError::InUse),
+                name => Ok(name.to_owned()),
+            }
+        });
+        assert_eq!(opened, Ok("good".to_owned()));
+        assert_eq!(asked, ["mute", "busy", "good"]);
+    }
+
+    #[test]
+    fn what_stood_in_the_way_last_is_said() {
+        let there = readers(&["mute", "busy"]);
+        let refused = first_that_opens(&there, Instant::now(), |reader| match &*reader.name {
+            "mute" => Err::<(), _>(ReaderError::Mute),
+            _ => Err(ReaderError::InUse),
+        });
+        assert_eq!(refused, Err(ReaderError::InUse));
+        let refused = first_that_opens(&[], Instant::now(), |_| Ok(()));
+        assert_eq!(refused, Err(ReaderError::NoCard));
+    }
+
+    #[test]
+    fn card_that_is_busy_is_asked_again_within_the_time() {
+        let there = readers(&["busy"]);
+        let mut times = 0;
+        let opened = first_that_opens(&there, Instant::now() + 20 * ASK_AGAIN, |_| {
+            times += 1;
+            if times < 3 { Err(ReaderError::InUse) } else { Ok(times) }
+        });
+        assert_eq!(opened, Ok(3));
+    }
 }
