@@ -3,6 +3,10 @@
 //! Many readers stop at 261 bytes, some cards at 256, and a few say so only by failing. Every read
 //! that is larger saves a round trip of some ten milliseconds, so that the largest is tried first.
 //! What is remembered is of a reader and a kind of card, never of a person.
+//!
+//! Departure: extended length is tried without EF.ATR/INFO saying that the card has it (ICAO
+//! 9303-11, 9.3.1.2; 9303-10). To look there first costs a command and more with every card, and to
+//! try costs one command and a session once with each kind that has none.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -68,11 +72,8 @@ impl LengthMemory {
         if let Some(known) = self.manners.get(identity) {
             return *known;
         }
-        let fits = |length: usize| match reader_limit {
-            None => true,
-            // Short commands fit every reader: those that say less mean the bytes of a file.
-            Some(limit) => length <= SHORT_BYTES || length + OVERHEAD_BYTES <= limit,
-        };
+        // Short commands fit every reader: those that say less mean the bytes of a file.
+        let fits = |length: usize| length <= SHORT_BYTES || is_carried(length, reader_limit);
         let step = LENGTHS.iter().position(|length| fits(*length)).unwrap_or_default();
         Manner { step, is_exact: false, selects: false }
     }
@@ -110,6 +111,12 @@ impl LengthMemory {
         }
         memory
     }
+}
+
+/// Whether a reader carries so many bytes under a session, as far as it says; what needs no more
+/// than a short command, every reader carries.
+pub fn is_carried(bytes: usize, reader_limit: Option<usize>) -> bool {
+    reader_limit.is_none_or(|limit| bytes + OVERHEAD_BYTES <= limit)
 }
 
 fn line(line: &str) -> Option<(CardIdentity, Manner)> {
@@ -185,6 +192,19 @@ mod tests {
         assert_eq!(again, memory);
         assert_eq!(again.manner(&known, None).length(), 160);
         assert_eq!(again.manner(&identity("other"), None).length(), 4_096);
+    }
+
+    #[test]
+    fn reader_is_taken_at_its_word() {
+        for (bytes, limit, expected) in [
+            (256, None, true),
+            (256, Some(261), false),
+            (256, Some(303), false),
+            (256, Some(304), true),
+            (512, Some(304), false),
+        ] {
+            assert_eq!(is_carried(bytes, limit), expected, "{bytes} {limit:?}");
+        }
     }
 
     #[test]

@@ -46,9 +46,9 @@ pub const MAX_READING_BYTES: usize = 1_024 * 1_024;
 /// The most commands of one reading, whatever happens in it. Chosen: all that may be read, in the
 /// shortest pieces, and half as many for what goes wrong.
 const MAX_COMMANDS: u32 = 10_000;
-/// The most sessions of one call: the first, and those after a length that failed, a proof that
-/// ended the session, or both.
-const MAX_SESSIONS: u32 = 10;
+/// The most sessions of one call: the first, those after a length that failed, each twice, after a
+/// proof that ended the session, and after a break over nothing that we know of.
+const MAX_SESSIONS: u32 = 12;
 /// The most times that a card may forget its session over something that it did before. Chosen:
 /// once is an accident of the field.
 const MAX_BREAKS: u32 = 2;
@@ -141,12 +141,17 @@ pub enum CardAccess {
     Refused(Status),
 }
 
-/// Whether the signed data group 14 repeats what EF.CardAccess said (ICAO 9303-11, 9.2.11).
+/// Whether the signed data group 14 names the ways of PACE that EF.CardAccess named (ICAO 9303-11,
+/// 9.2.11).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum CardAccessCheck {
-    /// One of the two was not read.
+    /// One of the two was not read, or the signed one names no PACE at all.
+    ///
+    /// So it is too where EF.CardAccess is missing, refused or garbled though data group 14 names
+    /// PACE. The chip is then opened by the older lock, which somebody who listens can break: that
+    /// is a harm to its holder, and no sign that what was signed is forged.
     NotChecked,
-    /// It does.
+    /// It names the same.
     Repeated,
     /// It does not: somebody may have changed what the chip offers.
     Differs,
@@ -155,7 +160,8 @@ pub enum CardAccessCheck {
 /// Whether the chip has proven by chip authentication that it holds its private key.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum ChipAuthentication {
-    /// Not tried: not yet, or because data group 14 was not wanted or not given.
+    /// Not tried: not yet, or because data group 14 was not wanted or not given, or because the
+    /// security object is of a kind that we do not know.
     NotDone,
     /// There is no data group 14, or it offers none.
     NotOffered,
@@ -170,7 +176,8 @@ pub enum ChipAuthentication {
 /// whether that proves anything.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum ActiveAuthentication {
-    /// Not tried: not yet, or because data group 15 was not wanted or not given.
+    /// Not tried: not yet, or because data group 15 was not wanted or not given, or because the
+    /// security object is of a kind that we do not know.
     NotDone,
     /// There is no data group 15.
     NotOffered,
@@ -291,7 +298,7 @@ pub enum ReadError {
         #[source]
         error: Malformed,
     },
-    /// The security object cannot be read, so that nobody knows which files there are.
+    /// The security object is malformed, so that nobody knows which files there are.
     #[error("the security object cannot be read")]
     SecurityObject(#[source] ParseError),
     /// More commands than any reading needs.
@@ -383,7 +390,8 @@ pub struct Reading {
     /// Locks that refused their password: they are not tried again.
     refused: Vec<(Lock, AccessError)>,
     files: BTreeMap<FileId, Partial>,
-    /// Files that the security object names and the chip does not give, and EF.COM likewise.
+    /// Files that the security object names, or that are read without it, and the chip does not
+    /// give, and EF.COM likewise.
     unread: Vec<(FileId, Status)>,
     chip_authentication: ChipAuthentication,
     active_authentication: ActiveAuthentication,
@@ -399,6 +407,8 @@ pub struct Reading {
     at_most: Option<usize>,
     /// The most bytes of a file that one answer has brought.
     carried: usize,
+    /// The manner's length at which a read had no answer once; at the second time it is too long.
+    failed_length: Option<usize>,
     /// How often the card forgot its session over nothing that we know of.
     breaks: u32,
     is_complete: bool,
@@ -424,6 +434,7 @@ impl Reading {
             is_cautious: false,
             at_most: None,
             carried: 0,
+            failed_length: None,
             breaks: 0,
             is_complete: false,
         }
@@ -465,13 +476,14 @@ impl Reading {
         &self.card_access
     }
 
-    /// Returns whether data group 14 repeats EF.CardAccess.
+    /// Returns whether data group 14 names the ways of PACE that EF.CardAccess named.
     pub fn card_access_check(&self) -> CardAccessCheck {
         let CardAccess::Read(stated) = &self.card_access else {
             return CardAccessCheck::NotChecked;
         };
         match self.infos() {
             None => CardAccessCheck::NotChecked,
+            Some(signed) if signed.pace.is_empty() => CardAccessCheck::NotChecked,
             Some(signed) if signed.repeats(stated) => CardAccessCheck::Repeated,
             Some(_) => CardAccessCheck::Differs,
         }
@@ -531,10 +543,17 @@ impl Reading {
         };
         let zones = 0..self.password.zones.len();
         if let Some(info) = pace {
-            match self.password.can {
-                Some(_) => locks.push(Lock::PaceWithCan(info)),
-                None => locks.extend(zones.clone().map(|zone| Lock::PaceWithZone(info, zone))),
-            }
+            // A chip has to take the zone, and may take the access number (ICAO 9303-11, 4.2). Beside
+            // a number, zones that are guessed are left to the older lock: each is a wrong password
+            // that the chip may count.
+            let beside = match self.password.can {
+                Some(_) => {
+                    locks.push(Lock::PaceWithCan(info));
+                    zones.clone().filter(|_| zones.len() == 1).collect()
+                }
+                None => zones.clone().collect::<Vec<_>>(),
+            };
+            locks.extend(beside.into_iter().map(|zone| Lock::PaceWithZone(info, zone)));
         }
         locks.extend(zones.map(Lock::Bac));
         // Last, and where nothing else is left, the access number is tried as on a Vietnamese card.
@@ -552,9 +571,7 @@ impl Reading {
             (true, Some(error)) => Err(ReadError::Access(error)),
             (true, None) if self.password.is_empty() => Err(ReadError::NoPassword),
             // An access number opens nothing but PACE.
-            (true, None) => {
-                Err(ReadError::Access(AccessError::Refused(Status::REFERENCE_NOT_FOUND)))
-            }
+            (true, None) => Err(ReadError::Access(AccessError::NothingToTry)),
         }
     }
 }
@@ -652,16 +669,17 @@ mod tests {
 
     use proptest::prelude::*;
 
-    use super::super::CardIdentity;
     use super::super::active_authentication;
+    use super::super::apdu::Command;
     use super::super::password::{Can, MrzKey};
-    use super::super::security_infos::Mapping;
+    use super::super::security_infos::{Mapping, encode_set};
     use super::super::simulated::card::SimulatedCard;
     use super::super::simulated::contents::{Contents, Making};
     use super::super::simulated::fault::Fault;
     use super::super::simulated::holder::Holder;
     use super::super::simulated::issuer::{Algorithms, Issuer};
     use super::super::simulated::keys::Active;
+    use super::super::{CardIdentity, tlv};
     use super::testing::{Door, TestCard, can, group, password, zone};
     use super::*;
 
@@ -801,6 +819,19 @@ mod tests {
     }
 
     #[test]
+    fn card_that_gives_nothing_after_a_loss_is_not_called_another() {
+        let (file, status) = (FileId::Sod, Status::FILE_NOT_FOUND);
+        let mut other = TestCard::new(PORTRAIT);
+        other.files.remove(&file);
+        let swapped = Some(Box::new(other));
+        let mut card = TestCard { cuts: vec![16], swapped, ..TestCard::new(PORTRAIT) };
+        let mut reading = Reading::new(password(), Wanted::ALL);
+        let mut lengths = LengthMemory::default();
+        let refused = read_through(&mut card, &mut reading, &mut lengths, PATIENCE, &mut watch);
+        assert_eq!(refused, Err(ReadError::FileMissing { file, status }));
+    }
+
+    #[test]
     fn lengths_that_fail_are_smaller_until_they_are_carried_and_remembered() {
         for (carries, reader_carries, expected) in [
             (usize::MAX, usize::MAX, 4_096),
@@ -871,6 +902,7 @@ mod tests {
             (Door::Short, None, true),
             (Door::Name, None, true),
             (Door::Master, None, true),
+            (Door::Root, None, true),
             (Door::Shut, Some(CardAccess::Refused(Status::ACCESS_DENIED)), false),
             (Door::None, Some(CardAccess::Missing), false),
         ] {
@@ -883,6 +915,110 @@ mod tests {
                 assert_eq!(reading.card_access(), &expected, "{door:?}");
                 assert_eq!(reading.card_access_check(), CardAccessCheck::NotChecked);
             }
+        }
+    }
+
+    #[test]
+    fn ways_of_pace_have_to_be_those_that_were_signed() {
+        let stated = |infos: &[Vec<u8>]| {
+            let mut card = TestCard::new(100);
+            card.files.insert(FileId::CardAccess, encode_set(infos));
+            card
+        };
+        let way = TestCard::new(100).pace.expect("a way of PACE");
+        let weaker = PaceInfo { cipher: Cipher::TripleDes, ..way };
+        // Terminal authentication, which data group 14 of this card leaves out.
+        let terminal = vec![
+            0x30, 0x0D, 0x06, 0x08, 0x04, 0x00, 0x7F, 0x00, 0x07, 0x02, 0x02, 0x02, 0x02, 0x01,
+            0x01,
+        ];
+        let mut unsigned = TestCard::new(100);
+        unsigned.files.insert(FileId::Dg(14), tlv::element(0x6E, &encode_set(&[])));
+        for (card, expected) in [
+            (stated(&[way.encode(), terminal]), CardAccessCheck::Repeated),
+            (stated(&[]), CardAccessCheck::Differs),
+            (stated(&[weaker.encode()]), CardAccessCheck::Differs),
+            (stated(&[way.encode(), weaker.encode()]), CardAccessCheck::Differs),
+            (unsigned.signed(), CardAccessCheck::NotChecked),
+        ] {
+            let mut card = card;
+            let (reading, result) = read(&mut card);
+            result.expect("read");
+            assert_eq!(reading.card_access_check(), expected);
+        }
+    }
+
+    #[test]
+    fn number_that_the_card_does_not_take_leaves_its_zone() {
+        let mut card = TestCard { knows_can: false, bac: false, ..TestCard::new(100) };
+        let (reading, result) = read(&mut card);
+        result.expect("read");
+        let pace = AccessUsed::PaceWithZone { cipher: Cipher::Aes128 };
+        assert_eq!(reading.access(), Some(pace));
+        // Zones that are guessed are tried by the older lock alone.
+        let guessed = MrzKey::new("088999901", "880302", "480302").expect("a key");
+        let password = Password { can: Some(can()), zones: vec![guessed, zone()] };
+        let mut card = TestCard { knows_can: false, ..TestCard::new(100) };
+        let (reading, result) = read_with(&mut card, password, &mut LengthMemory::default());
+        result.expect("read");
+        assert_eq!(reading.access(), Some(AccessUsed::Bac));
+    }
+
+    #[test]
+    fn number_opens_no_card_without_pace() {
+        let mut card = TestCard::new(100);
+        card.files.insert(FileId::CardAccess, encode_set(&[]));
+        let can = Password::of_can(can());
+        let (_, result) = read_with(&mut card, can, &mut LengthMemory::default());
+        assert_eq!(result, Err(ReadError::Access(AccessError::NothingToTry)));
+        assert_eq!(result.expect_err("refused").code(), "access-refused");
+    }
+
+    #[test]
+    fn security_object_of_another_kind_leaves_who_the_holder_is() {
+        let mut card = TestCard::new(100);
+        // SHA-256 under a number that no hash function has.
+        let sha_256 = [0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02, 0x01];
+        let object = card.files.get_mut(&FileId::Sod).expect("a security object");
+        for at in 0..object.len() - sha_256.len() {
+            if object[at..].starts_with(&sha_256) {
+                object[at + 8] = 0x7F;
+            }
+        }
+        let refused = Sod::parse(object).expect_err("another kind");
+        assert!(matches!(refused, ParseError::Unsupported(_)), "{refused:?}");
+        let (reading, result) = read(&mut card);
+        result.expect("read");
+        let groups: Vec<u8> = reading.groups().map(|(number, _)| number).collect();
+        assert_eq!(groups, [1, 2, 13]);
+        assert_eq!(reading.chip_authentication(), ChipAuthentication::NotDone);
+        assert_eq!(reading.active_authentication(), &ActiveAuthentication::NotDone);
+    }
+
+    #[test]
+    fn broken_index_of_files_says_nothing_of_lengths() {
+        let mut card = TestCard::new(PORTRAIT);
+        card.files.insert(FileId::Com, vec![0x60, 0x20]);
+        let mut lengths = LengthMemory::default();
+        let (reading, result) = read_with(&mut card, password(), &mut lengths);
+        result.expect("read");
+        assert!(reading.file(FileId::Dg(2)).is_some());
+        assert_eq!(lengths.to_text(), "4096 -- 3B88 test\n");
+        // One for each length that was tried in vain, and the others as if there were no index.
+        assert!(reading.counts().commands_after_access <= 15, "{:?}", reading.counts());
+    }
+
+    #[test]
+    fn bad_moment_says_nothing_of_lengths() {
+        let mut whole = TestCard::new(PORTRAIT);
+        read(&mut whole).1.expect("read");
+        for at in 1..=whole.commands {
+            let mut card = TestCard { forgets_at: Some(at), ..TestCard::new(PORTRAIT) };
+            let mut lengths = LengthMemory::default();
+            let (reading, result) = read_with(&mut card, password(), &mut lengths);
+            assert_eq!(result, Ok(()), "{at}");
+            check_whole(&card, &reading);
+            assert_eq!(lengths.to_text(), "4096 -- 3B88 test\n", "{at}");
         }
     }
 
@@ -943,8 +1079,7 @@ mod tests {
         };
         let card = || {
             let mut card = TestCard { pace: Some(info), ..TestCard::new(100) };
-            let set = super::super::security_infos::encode_set(&[info.encode()]);
-            card.files.insert(FileId::CardAccess, set);
+            card.files.insert(FileId::CardAccess, encode_set(&[info.encode()]));
             card
         };
         let (reading, result) = read(&mut card());
@@ -1261,18 +1396,56 @@ mod tests {
         let making = Making { active: Some(Active::Rsa), ..Making::default() };
         let issuer = Issuer::new(1, Algorithms::Brainpool);
         let contents = Contents::new(&issuer, &Holder::nguyen_van_mau(), &making);
-        for faults in [&[][..], &[Fault::NoExtended]] {
-            let mut card = SimulatedCard::with_faults(contents.clone(), faults);
+        let read = |card: &mut dyn Card| {
             let mut reading = Reading::new(password(), Wanted::ALL);
             let mut lengths = LengthMemory::default();
-            go_on(&mut card, &mut reading, &mut lengths, &mut watch).expect("read");
-            if faults.is_empty() {
-                check_proven(&reading);
-            } else {
-                let expected = ActiveAuthentication::Failed(AskError::TooLong);
-                assert_eq!(reading.active_authentication(), &expected);
-                assert_eq!(reading.chip_authentication(), ChipAuthentication::Proven);
+            go_on(card, &mut reading, &mut lengths, &mut watch).expect("read");
+            assert_eq!(reading.chip_authentication(), ChipAuthentication::Proven);
+            reading
+        };
+        let card = |faults| SimulatedCard::with_faults(contents.clone(), faults);
+        let failed = |error| ActiveAuthentication::Failed(error);
+        check_proven(&read(&mut card(&[])));
+        // A card that takes short commands alone is asked all the same: it may only say so.
+        for faults in [&[Fault::NoExtended][..], &[Fault::LongestRead { bytes: 200 }]] {
+            let reading = read(&mut card(faults));
+            match faults {
+                [Fault::NoExtended] => {
+                    let refused = failed(AskError::Refused(Status::WRONG_LENGTH));
+                    assert_eq!(reading.active_authentication(), &refused);
+                }
+                _ => check_proven(&reading),
             }
+        }
+        // The reader's own word is believed, and where it says nothing, that it refuses is no more
+        // than a command without an answer.
+        let reading = read(&mut card(&[]).on_reader_of(261));
+        assert_eq!(reading.active_authentication(), &failed(AskError::TooLong));
+        check_proven(&read(&mut card(&[]).on_reader_of(400)));
+        let reading = read(&mut ShortReader(card(&[])));
+        let refused = failed(ChannelError::Card(CardError::Refused).into());
+        assert_eq!(reading.active_authentication(), &refused);
+    }
+
+    /// A reader that carries no extended length and does not say so.
+    struct ShortReader(SimulatedCard);
+
+    impl Card for ShortReader {
+        fn transmit(&mut self, command: &[u8]) -> Result<Vec<u8>, CardError> {
+            let is_long = Command::decode(command).is_ok_and(|command| command.is_extended());
+            if is_long { Err(CardError::Refused) } else { self.0.transmit(command) }
+        }
+
+        fn reconnect(&mut self, patience: Duration) -> Result<(), CardError> {
+            self.0.reconnect(patience)
+        }
+
+        fn identity(&self) -> CardIdentity {
+            self.0.identity()
+        }
+
+        fn is_simulated(&self) -> bool {
+            true
         }
     }
 

@@ -2,23 +2,19 @@
 
 use std::ops::ControlFlow;
 
-use super::super::apdu::{Command, MAX_SHORT_ANSWER, Response, Status};
+use super::super::apdu::{
+    APPLICATION, Command, MAX_SHORT_ANSWER, READ_BINARY, READ_BINARY_ODD, Response, SELECT, Status,
+};
 use super::super::channel::{Channel, ChannelError, Traffic};
 use super::super::chip_authentication::{ChipAuthenticationError, Offer};
-use super::super::length::Manner;
+use super::super::length::{self, Manner};
 use super::super::secure_messaging::SecureMessaging;
 use super::super::tlv;
 use super::super::{CardIdentity, active_authentication, bac, pace};
 use super::*;
 
-const SELECT: u8 = 0xA4;
-const READ_BINARY: u8 = 0xB0;
-/// READ BINARY with an offset in its data, for what lies behind 32 KB.
-const READ_BINARY_FAR: u8 = 0xB1;
-/// The first offset that READ BINARY cannot state in its parameters (ICAO 9303-10, 3.6.3.2).
+/// The first offset that READ BINARY cannot state in its parameters (ICAO 9303-10, 3.6.6).
 const FAR_OFFSET: usize = 0x8000;
-/// The application of travel documents (ICAO 9303-10, 3.6.1).
-const APPLICATION: [u8; 7] = [0xA0, 0x00, 0x00, 0x02, 0x47, 0x10, 0x01];
 /// What is read of a file to know its length, where a chip refuses to be asked for more.
 const HEADER_BYTES: usize = 6;
 /// The longest header of a file: tag of two bytes, length of five.
@@ -30,6 +26,10 @@ const MAX_CARD_ACCESS_BYTES: usize = 2_048;
 /// the hashes of data groups 1 and 2 stand. A short file identifier reaches offsets of one byte.
 const COMPARED_FROM: usize = 96;
 const COMPARED_BYTES: usize = 128;
+
+/// The data groups that say who the holder is: read where the security object is of a kind that we
+/// do not know. Nothing can be proven then, so that the groups of the proofs are left.
+const HOLDER: [u8; 3] = [1, 2, 13];
 
 /// Why a session ends before everything is read.
 pub(super) enum Setback {
@@ -60,6 +60,8 @@ pub(super) struct Session<'a> {
     step: &'a mut dyn FnMut(Step) -> ControlFlow<()>,
     random: &'a mut dyn Randomness,
     identity: CardIdentity,
+    /// What the reader says that it carries.
+    reader_limit: Option<usize>,
     manner: Manner,
     /// What the channel had carried when it was counted last.
     counted: Traffic,
@@ -78,7 +80,8 @@ impl<'a> Session<'a> {
         random: &'a mut dyn Randomness,
     ) -> Self {
         let identity = card.identity();
-        let known = || lengths.manner(&identity, card.reader_limit());
+        let reader_limit = card.reader_limit();
+        let known = || lengths.manner(&identity, reader_limit);
         let manner = reading.manner.unwrap_or_else(known);
         let left = MAX_COMMANDS.saturating_sub(reading.counts.commands);
         Self {
@@ -88,6 +91,7 @@ impl<'a> Session<'a> {
             step,
             random,
             identity,
+            reader_limit,
             manner,
             counted: Traffic::default(),
             current: None,
@@ -130,20 +134,22 @@ impl<'a> Session<'a> {
         self.compare()?;
 
         self.file(FileId::Sod)?;
-        let groups = self.groups()?;
+        let named = self.groups()?;
+        let is_readable = named.is_some();
+        let groups = named.unwrap_or_else(|| HOLDER.to_vec());
         self.file(FileId::Dg(1))?;
         if self.reading.wanted.has_com() {
             self.com()?;
         }
-        if !groups.contains(&14) {
+        if is_readable && !groups.contains(&14) {
             self.reading.chip_authentication = ChipAuthentication::NotOffered;
-        } else if self.reading.wanted.has(14) {
+        } else if groups.contains(&14) && self.reading.wanted.has(14) {
             self.file(FileId::Dg(14))?;
             self.authenticate_chip()?;
         }
-        if !groups.contains(&15) {
+        if is_readable && !groups.contains(&15) {
             self.reading.active_authentication = ActiveAuthentication::NotOffered;
-        } else if self.reading.wanted.has(15) {
+        } else if groups.contains(&15) && self.reading.wanted.has(15) {
             self.file(FileId::Dg(15))?;
             self.authenticate_actively()?;
         }
@@ -241,14 +247,13 @@ impl<'a> Session<'a> {
         match (refusal, no_document) {
             (None, Some(error)) => Err(error.into()),
             (refusal, _) => {
-                let none = AccessError::Refused(Status::REFERENCE_NOT_FOUND);
-                Err(ReadError::Access(refusal.unwrap_or(none)).into())
+                Err(ReadError::Access(refusal.unwrap_or(AccessError::NothingToTry)).into())
             }
         }
     }
 
     fn unlock(&mut self, lock: Lock) -> Result<(), AccessError> {
-        let missing = AccessError::Refused(Status::REFERENCE_NOT_FOUND);
+        let missing = AccessError::NothingToTry;
         let password = &self.reading.password;
         match lock {
             Lock::PaceWithCan(info) => {
@@ -279,34 +284,45 @@ impl<'a> Session<'a> {
     ///
     /// Most have the master file selected when they are powered up and take a short identifier, so
     /// that one command brings the file. Vietnamese cards refuse to have the master file selected
-    /// (6D00), others refuse everything before it is.
+    /// (6D00), others refuse everything before it is, by its identifier or by none (ICAO 9303-10,
+    /// table 1).
     fn find_card_access(&mut self) -> Result<CardAccess, Setback> {
         let file = FileId::CardAccess;
         let by_short = Command::new(READ_BINARY, 0x80 | file.short_identifier(), 0);
         let by_name = Command::new(SELECT, 0x02, 0x0C).with(file.identifier());
-        let master = Command::new(SELECT, 0x00, 0x0C).with([0x3F, 0x00]);
+        let master = Command::new(SELECT, 0x00, 0x0C);
+        let masters = [None, Some(master.clone().with([0x3F, 0x00])), Some(master)];
         let mut refusal = Status::FILE_NOT_FOUND;
-        for select in [&[][..], &[&by_name], &[&master], &[&master, &by_name]] {
-            let mut is_selected = true;
-            for command in select {
-                let status = self.channel.send(command)?.status;
-                is_selected = status == Status::OK;
-                // That the master file cannot be selected says nothing of the file.
-                if !is_selected && *command == &by_name && status != Status::FILE_NOT_FOUND {
-                    refusal = status;
-                }
-            }
-            if !is_selected {
+        for master in masters {
+            // That the master file cannot be selected says nothing of the file.
+            if let Some(master) = &master
+                && self.channel.send(master)?.status != Status::OK
+            {
                 continue;
             }
-            let first = match select.last() {
-                Some(last) if *last == &by_name => Command::new(READ_BINARY, 0, 0),
-                _ => by_short.clone(),
-            };
-            match self.read_card_access(first.expecting(MAX_SHORT_ANSWER))? {
-                Ok(infos) => return Ok(CardAccess::Read(infos)),
-                Err(Status::FILE_NOT_FOUND) => {}
-                Err(status) => refusal = status,
+            for is_by_name in [false, true] {
+                let status = match is_by_name {
+                    true => self.channel.send(&by_name)?.status,
+                    false => Status::OK,
+                };
+                let first = match status {
+                    Status::OK if is_by_name => Command::new(READ_BINARY, 0, 0),
+                    Status::OK => by_short.clone(),
+                    Status::FILE_NOT_FOUND => continue,
+                    status => {
+                        refusal = status;
+                        continue;
+                    }
+                };
+                match self.read_card_access(first.expecting(MAX_SHORT_ANSWER))? {
+                    Ok(infos) => return Ok(CardAccess::Read(infos)),
+                    Err(Status::FILE_NOT_FOUND) => {}
+                    Err(status) => refusal = status,
+                }
+            }
+            // One that can be selected is the same by every way.
+            if master.is_some() {
+                break;
             }
         }
         Ok(match refusal {
@@ -366,9 +382,16 @@ impl<'a> Session<'a> {
             let read = answer.data.len();
             self.reading.counts.bytes_of_files += read as u64;
             self.reading.counts.bytes_reread += read as u64;
-            let is_same = read > 0 && expected.starts_with(&answer.data);
-            if !is_same {
-                return Err(ReadError::AnotherCard.into());
+            // A card that gives nothing has not said that it is another.
+            match answer.status {
+                _ if read > 0 && expected.starts_with(&answer.data) => {}
+                _ if read > 0 => return Err(ReadError::AnotherCard.into()),
+                Status::OK | Status::END_OF_FILE => {
+                    return Err(ReadError::FileEndsEarly { file: FileId::Sod, read: from }.into());
+                }
+                status => {
+                    return Err(ReadError::FileMissing { file: FileId::Sod, status }.into());
+                }
             }
             from += read;
             expected = SecretBytes::from(&expected[read..]);
@@ -376,10 +399,13 @@ impl<'a> Session<'a> {
         Ok(())
     }
 
-    /// Returns the data groups that the security object names.
-    fn groups(&self) -> Result<Vec<u8>, ReadError> {
-        let file = self.reading.file(FileId::Sod).unwrap_or_default();
-        Ok(Sod::parse(file).map_err(ReadError::SecurityObject)?.groups().collect())
+    /// Returns the data groups that the security object names, where it is of a kind that we know.
+    fn groups(&self) -> Result<Option<Vec<u8>>, ReadError> {
+        match Sod::parse(self.reading.file(FileId::Sod).unwrap_or_default()) {
+            Ok(object) => Ok(Some(object.groups().collect())),
+            Err(ParseError::Unsupported(_)) => Ok(None),
+            Err(error @ ParseError::Malformed(_)) => Err(ReadError::SecurityObject(error)),
+        }
     }
 
     /// Reads a file to its end.
@@ -409,8 +435,17 @@ impl<'a> Session<'a> {
     }
 
     /// Reads EF.COM, and goes on without it where it is broken: nothing is concluded from it.
+    ///
+    /// Nor is it concluded how much the card carries: a file that ends early looks like a length that
+    /// fails.
     fn com(&mut self) -> Result<(), Setback> {
-        match self.file(FileId::Com) {
+        let lengths = (self.manner, self.reading.at_most);
+        let outcome = self.file(FileId::Com);
+        let is_over = !matches!(outcome, Err(Setback::Restart));
+        if is_over && self.reading.file(FileId::Com).is_none() {
+            (self.manner, self.reading.at_most) = lengths;
+        }
+        match outcome {
             Err(Setback::Final(
                 ReadError::FileTooLong { .. }
                 | ReadError::FileMalformed { .. }
@@ -457,7 +492,7 @@ impl<'a> Session<'a> {
         };
         let answer = self.channel.send(&Command::new(READ_BINARY, high, low).expecting(length))?;
         if !answer.data.is_empty() {
-            // A short identifier selects its file too (ISO 7816-4, 7.2.2).
+            // A short identifier selects its file too.
             self.short_identifiers_work |= self.current != Some(file);
             self.current = Some(file);
         }
@@ -465,7 +500,7 @@ impl<'a> Session<'a> {
     }
 
     /// Reads behind 32 KB: the offset stands in the data, and the answer in an element whose
-    /// header counts as expected too (ICAO 9303-10, 3.6.3.2).
+    /// header counts as expected too (ICAO 9303-10, 3.6.6).
     fn read_far(&mut self, offset: usize, length: usize) -> Result<Response, Setback> {
         // The smallest room for a header leaves the answer within what may be asked for.
         let length = length.min(self.most().saturating_sub(4)).max(1);
@@ -477,7 +512,7 @@ impl<'a> Session<'a> {
         let offset = (offset as u32).to_be_bytes();
         let zeros = offset.iter().take(2).take_while(|byte| **byte == 0).count();
         let data = tlv::element(0x54, &offset[zeros..]);
-        let command = Command::new(READ_BINARY_FAR, 0, 0).with(data).expecting(length + header);
+        let command = Command::new(READ_BINARY_ODD, 0, 0).with(data).expecting(length + header);
         let mut answer = self.channel.send(&command)?;
         if answer.data.is_empty() {
             return Ok(answer);
@@ -586,9 +621,23 @@ impl<'a> Session<'a> {
 
     /// Decides what to do after a read that had no answer, or none that is believed: a chip that
     /// cannot take a length often forgets its session over it, and a reader swallows the answer.
+    ///
+    /// A length that the card does not name is taken for failed only when it fails again. One bad
+    /// moment of the field looks the same, and what is found out here is remembered of every card of
+    /// the kind.
     fn without_answer(&mut self, error: ReadError, asked: usize) -> Setback {
         let is_length = is_break(&error) && asked > self.reading.carried;
-        match is_length && self.take_less() {
+        if !is_length {
+            return Setback::Final(error);
+        }
+        let length = self.manner.length();
+        let is_named =
+            matches!(error, ReadError::SecureMessaging(Broken::NotProtected(Status::WRONG_LENGTH)));
+        if !is_named && self.reading.failed_length != Some(length) {
+            self.reading.failed_length = Some(length);
+            return Setback::Restart;
+        }
+        match self.take_less() {
             true => Setback::Restart,
             false => Setback::Final(error),
         }
@@ -637,6 +686,8 @@ impl<'a> Session<'a> {
                 result
             }
         };
+        // The new session reads from no file yet.
+        self.current = None;
         self.reading.chip_authentication = match result {
             Ok(()) => ChipAuthentication::Proven,
             Err(error) => ChipAuthentication::Failed(error),
@@ -660,10 +711,13 @@ impl<'a> Session<'a> {
         };
         let expected = active_authentication::signature_bytes(&key);
         let cipher = self.channel.session().map(SecureMessaging::cipher);
-        let fits = |cipher| expected <= SecureMessaging::max_short_answer(cipher);
+        let is_long =
+            !cipher.is_some_and(|cipher| expected <= SecureMessaging::max_short_answer(cipher));
+        // What the reader says of itself decides. That long reads failed does not: a copy may refuse
+        // them, so as not to be asked for the signature that it does not have.
         let futile = if self.reading.losses_in_vain >= MAX_LOSSES_OVER_PROOF {
             Some(AskError::from(ChannelError::Card(CardError::Lost)))
-        } else if !self.manner.is_extended() && !cipher.is_some_and(fits) {
+        } else if is_long && !length::is_carried(expected, self.reader_limit) {
             Some(AskError::TooLong)
         } else {
             None
@@ -675,13 +729,19 @@ impl<'a> Session<'a> {
         self.begin_proof()?;
         let result = active_authentication::ask(&mut self.channel, expected, self.random);
         self.count(Account::Proof);
-        if let Err(AskError::Channel(error)) = result {
-            self.after_break(error)?;
+        // A length is no accident, which another try would mend.
+        let is_new = is_long && expected > self.reading.carried;
+        let refused = match result {
+            Err(AskError::Channel(error)) => refused_length(error, is_new),
+            _ => None,
+        };
+        if let (Err(AskError::Channel(error)), None) = (&result, refused) {
+            self.after_break(*error)?;
         }
         let has_broken = matches!(result, Err(AskError::Channel(_)));
-        self.reading.active_authentication = match result {
-            Ok(answer) => ActiveAuthentication::Answered(answer),
-            Err(error) => ActiveAuthentication::Failed(error),
+        self.reading.active_authentication = match (result, refused) {
+            (Ok(answer), _) => ActiveAuthentication::Answered(answer),
+            (Err(_), Some(error)) | (Err(error), None) => ActiveAuthentication::Failed(error),
         };
         if has_broken { Err(Setback::Restart) } else { Ok(()) }
     }
@@ -704,6 +764,19 @@ impl<'a> Session<'a> {
 /// Whether an error may be an accident, or speak of a length: an answer in plain, or none.
 fn is_break(error: &ReadError) -> bool {
     matches!(error, ReadError::SecureMessaging(Broken::NotProtected(_)) | ReadError::ReaderRefuses)
+}
+
+/// Returns why a proof failed whose command had no answer, where it is its length that was refused:
+/// by the card, which ended the session over it, or by the reader, which has not carried so much
+/// before (`is_new`).
+fn refused_length(error: ChannelError, is_new: bool) -> Option<AskError> {
+    match error {
+        ChannelError::Broken(Broken::NotProtected(status @ Status::WRONG_LENGTH)) => {
+            Some(AskError::Refused(status))
+        }
+        ChannelError::Card(CardError::Refused) if is_new => Some(error.into()),
+        _ => None,
+    }
 }
 
 /// Returns the refusal that says more: a wrong password is what an officer can mend.

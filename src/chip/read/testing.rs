@@ -44,8 +44,10 @@ pub enum Door {
     Short,
     /// By its name, and the master file cannot be selected: Vietnamese cards.
     Name,
-    /// After the master file has been selected.
+    /// After the master file has been selected by its identifier.
     Master,
+    /// After the master file has been selected by none.
+    Root,
     /// Never.
     Shut,
     /// There is none.
@@ -58,6 +60,8 @@ pub struct TestCard {
     pub door: Door,
     pub pace: Option<PaceInfo>,
     pub bac: bool,
+    /// Whether PACE takes the access number.
+    pub knows_can: bool,
     pub has_application: bool,
     pub chip_key: Option<ChipKey>,
     pub chip_cipher: Cipher,
@@ -77,6 +81,8 @@ pub struct TestCard {
     pub wrong_mac_at: Option<u32>,
     /// Instructions over which the card loses its power, under a session.
     pub dies_at: Vec<u8>,
+    /// The number of the command over which the card forgets its session.
+    pub forgets_at: Option<u32>,
     /// The number of the command that is not answered in time.
     pub slow_at: Option<u32>,
     /// Another card that is in the field after the next loss.
@@ -137,6 +143,7 @@ impl TestCard {
             door: Door::Name,
             pace: Some(PACE),
             bac: true,
+            knows_can: true,
             has_application: true,
             chip_key: Some(key),
             chip_cipher: cipher,
@@ -149,6 +156,7 @@ impl TestCard {
             cuts: Vec::new(),
             wrong_mac_at: None,
             dies_at: Vec::new(),
+            forgets_at: None,
             slow_at: None,
             swapped: None,
             commands: 0,
@@ -203,11 +211,12 @@ impl TestCard {
         let [p1, p2] = command.parameters;
         let expected = command.expected.unwrap_or_default();
         match (command.instruction, p1, p2) {
-            (0xA4, 0x00, _) => match self.door {
-                Door::Master => {
+            (0xA4, 0x00, _) => match (self.door, &command.data[..]) {
+                (Door::Master, [0x3F, 0x00]) | (Door::Root, []) => {
                     self.state.master = true;
                     Ok(Vec::new())
                 }
+                (Door::Master | Door::Root, _) => Err(Status::FILE_NOT_FOUND),
                 _ => Err(Status::UNKNOWN_INSTRUCTION),
             },
             (0xA4, 0x04, _) if !self.has_application => Err(Status::FILE_NOT_FOUND),
@@ -267,7 +276,7 @@ impl TestCard {
                     return Err(Status::WRONG_DATA);
                 }
                 let password = match wish.reference {
-                    PacePassword::CAN => can().pace(),
+                    PacePassword::CAN if self.knows_can => can().pace(),
                     PacePassword::MRZ => zone().pace(),
                     _ => return Err(Status::REFERENCE_NOT_FOUND),
                 };
@@ -312,8 +321,8 @@ impl TestCard {
                 Door::Short => Ok(()),
                 Door::Name if !is_short => Ok(()),
                 Door::Name => Err(Status(0x6986)),
-                Door::Master if self.state.master => Ok(()),
-                Door::Master | Door::Shut => Err(Status::ACCESS_DENIED),
+                Door::Master | Door::Root if self.state.master => Ok(()),
+                Door::Master | Door::Root | Door::Shut => Err(Status::ACCESS_DENIED),
                 Door::None => Err(Status::FILE_NOT_FOUND),
             };
         }
@@ -372,6 +381,10 @@ impl Card for TestCard {
         if self.slow_at == Some(self.commands) {
             self.is_lost = true;
             return Err(CardError::TimedOut);
+        }
+        if self.forgets_at == Some(self.commands) {
+            self.state.session = None;
+            return Ok(Response::of(Status::PROTECTION_WRONG).encode());
         }
         let parsed = Command::decode(command).expect("a command");
         let is_secured = parsed.class & Command::SECURED != 0;
