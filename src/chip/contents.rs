@@ -234,7 +234,6 @@ mod tests {
     use crate::chip::read::{Wanted, read_through};
     use crate::chip::simulated::card::SimulatedCard;
     use crate::chip::simulated::contents::{Contents as CardContents, Making};
-    use crate::chip::simulated::fault::Fault;
     use crate::chip::simulated::holder::Holder;
     use crate::chip::simulated::issuer::{Algorithms, Issuer};
     use crate::chip::simulated::keys::Active;
@@ -243,14 +242,15 @@ mod tests {
     const PAYLOAD: &str = "048088999901|201999901|Nguyễn Văn Mẫu|02031988|Nam|\
                            Tổ 99, Thọ Quang Giả, Sơn Trà, Đà Nẵng|15082021";
 
-    fn tested(making: &Making, copied: bool, faults: &[Fault]) -> CopyTest {
+    /// What the tests give on a reader that carries so many bytes and says so.
+    fn tested(making: &Making, copied: bool, carries: usize) -> CopyTest {
         let issuer = Issuer::new(1, Algorithms::Nist);
         let contents = CardContents::new(&issuer, &Holder::nguyen_van_mau(), making);
         let contents = if copied { contents.copied() } else { contents };
         let printed = qr::parse(PAYLOAD.as_bytes()).expect("a card");
         let password = crate::chip::password::Password::of_document(&printed);
         let mut reading = Reading::new(password, Wanted::ALL);
-        let mut card = SimulatedCard::with_faults(contents, faults);
+        let mut card = SimulatedCard::new(contents).on_reader_of(carries);
         let mut lengths = LengthMemory::default();
         let mut watch = |_| ControlFlow::Continue(());
         read_through(&mut card, &mut reading, &mut lengths, Duration::ZERO, &mut watch)
@@ -260,16 +260,18 @@ mod tests {
 
     #[test]
     fn what_a_reader_cannot_carry_is_not_held_against_the_chip() {
+        const LONG: usize = 65_538;
+        const SHORT: usize = 261;
         let long = Making { active: Some(Active::Rsa), ..Making::default() };
         let passed = CopyTest::Passed(NotACopy::ChipAuthentication);
-        assert_eq!(tested(&long, false, &[]), passed);
-        assert_eq!(tested(&long, false, &[Fault::NoExtended]), passed);
+        assert_eq!(tested(&long, false, LONG), passed);
+        assert_eq!(tested(&long, false, SHORT), passed);
         let alone = Making { chip_authentication: None, ..long };
-        assert_eq!(tested(&alone, false, &[Fault::NoExtended]), CopyTest::NotPossible);
+        assert_eq!(tested(&alone, false, SHORT), CopyTest::NotPossible);
         let active = CopyTest::Passed(NotACopy::ActiveAuthentication);
-        assert_eq!(tested(&alone, false, &[]), active);
+        assert_eq!(tested(&alone, false, LONG), active);
         // A copy stays one under either reader where it is asked.
-        assert_eq!(tested(&long, true, &[]), CopyTest::Failed);
-        assert_eq!(tested(&Making::default(), true, &[Fault::NoExtended]), CopyTest::Failed);
+        assert_eq!(tested(&long, true, LONG), CopyTest::Failed);
+        assert_eq!(tested(&Making::default(), true, SHORT), CopyTest::Failed);
     }
 }
