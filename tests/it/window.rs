@@ -1002,7 +1002,7 @@ fn a_chip_proves_a_card_and_its_photo_goes_with_the_person() {
     assert_eq!(verdict.get_chip().copy, ui::ChipCopy::NoCopy);
     assert!(verdict.get_has_photo() && verdict.get_photo().size().width > 0);
     assert!(officer.sees("So ảnh với người đang đứng trước mặt."));
-    assert!(officer.sees("MÔ PHỎNG: chương trình đóng vai thẻ này."));
+    assert!(officer.sees("MÔ PHỎNG: thẻ này do phần mềm giả lập."));
 
     officer.presses("Đóng");
     assert!(officer.is_at(ui::Screen::Home));

@@ -2148,7 +2148,7 @@ fn the_photo_in_the_chip_is_large_and_beside_the_person() {
 fn that_a_card_is_a_program_is_said_on_every_screen_of_its_chip() {
     let ui = window();
     let said = || {
-        ElementHandle::find_by_accessible_label(&ui, "MÔ PHỎNG: chương trình đóng vai thẻ này.")
+        ElementHandle::find_by_accessible_label(&ui, "MÔ PHỎNG: thẻ này do phần mềm giả lập.")
             .next()
             .is_some()
     };
