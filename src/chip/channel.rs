@@ -6,7 +6,7 @@
 
 use thiserror::Error;
 
-use super::apdu::{Command, MAX_EXTENDED_ANSWER, Response, Status};
+use super::apdu::{Command, MAX_EXTENDED_ANSWER, Response};
 use super::secret::SecretBytes;
 use super::secure_messaging::{Broken, SecureMessaging};
 use super::{Card, CardError, Malformed};
@@ -198,6 +198,7 @@ mod tests {
     use super::super::symmetric::{Cipher, SessionKeys};
     use super::script::Script;
     use super::*;
+    use crate::chip::apdu::Status;
 
     fn read() -> Command {
         Command::new(0xB0, 0, 0).expecting(256)

@@ -460,7 +460,7 @@ mod tests {
         assert_eq!(best(&infos(&ways, &[key(KeyKind::Ecdh, 1)])), Some(weak));
         // Only one of the two numbers the only key: it is the only one all the same.
         let unnumbered = ChipAuthenticationInfo { key_id: None, ..ways[0].clone() };
-        let found = best(&infos(&[unnumbered.clone()], &[key(KeyKind::Ecdh, 1)]));
+        let found = best(&infos(std::slice::from_ref(&unnumbered), &[key(KeyKind::Ecdh, 1)]));
         assert_eq!(found, Some(unnumbered.clone()));
         let bare = ChipAuthenticationKey { key_id: None, ..key(KeyKind::Ecdh, 1) };
         assert_eq!(best(&infos(&ways[..1], &[bare])), Some(unnumbered.clone()));

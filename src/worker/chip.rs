@@ -463,7 +463,8 @@ fn failure_of(error: &ReadError) -> ChipFailure {
             ChipFailure::WrongKey
         }
         ReadError::Access(
-            AccessError::Refused(_)
+            AccessError::NothingToTry
+            | AccessError::Refused(_)
             | AccessError::MappingNotSupported
             | AccessError::ParametersNotSupported,
         )

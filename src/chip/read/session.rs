@@ -712,7 +712,7 @@ impl<'a> Session<'a> {
         let expected = active_authentication::signature_bytes(&key);
         let cipher = self.channel.session().map(SecureMessaging::cipher);
         let is_long =
-            !cipher.is_some_and(|cipher| expected <= SecureMessaging::max_short_answer(cipher));
+            cipher.is_none_or(|cipher| expected > SecureMessaging::max_short_answer(cipher));
         // What the reader says of itself decides. That long reads failed does not: a copy may refuse
         // them, so as not to be asked for the signature that it does not have.
         let futile = if self.reading.losses_in_vain >= MAX_LOSSES_OVER_PROOF {
