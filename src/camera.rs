@@ -10,14 +10,23 @@
 
 use std::io;
 
+mod corners;
 pub mod decode;
+mod equalise;
 mod frame;
+mod geometry;
 pub(crate) mod guard;
 mod hint;
 mod latest;
 #[cfg(feature = "camera")]
 mod luma;
 pub mod pictures;
+mod read;
+mod reed_solomon;
+mod register;
+mod segments;
+pub mod soft;
+mod symbol;
 #[cfg(feature = "camera")]
 pub mod v4l;
 
