@@ -61,13 +61,16 @@ impl Equaliser {
             return false;
         }
         self.read_format(grid);
-        for _ in 0..2 {
+        self.decide();
+        self.filter::<PLAIN>(1.0);
+        for round in 0..MOST_ROUNDS {
             self.decide();
-            self.filter::<PLAIN>(1.0);
-            self.decide();
-            self.align(grid);
+            let moved = self.align(grid);
             self.sample(picture, grid);
             self.filter::<PLAIN>(1.0);
+            if round > 0 && moved < SETTLED {
+                break;
+            }
         }
         self.read_format(grid);
         for _ in 0..3 {
@@ -264,7 +267,9 @@ impl Equaliser {
     }
 
     /// Moves the grid to where the decided modules fit the samples best.
-    fn align(&mut self, grid: &mut Grid) {
+    ///
+    /// Returns how far the rim moved, in modules.
+    fn align(&mut self, grid: &mut Grid) -> f64 {
         let side = self.side;
         let row = self.row();
         // How the modules around show in a sample: fitted first.
@@ -291,7 +296,7 @@ impl Equaliser {
             }
         }
         let Some(weights) = solved(matrix, right, 1e-3) else {
-            return;
+            return 0.0;
         };
         let mut system = super::geometry::System::<8>::default();
         let half = side as f64 / 2.0;
@@ -314,12 +319,12 @@ impl Equaliser {
             }
         }
         let Some(change) = system.solve(1e-6) else {
-            return;
+            return 0.0;
         };
         // In halves of the side around the middle: back to modules.
         let most = change.iter().fold(0.0_f64, |m, c| m.max(c.abs()));
         if most > 1.5 {
-            return;
+            return 0.0;
         }
         let c = change.map(|c| c / half);
         // Homography around the middle: T (1 + d) T^-1 with d in modules; T moves by half, scales.
@@ -341,6 +346,7 @@ impl Equaliser {
         };
         let moved = super::geometry::Homography(to_middle(&grid.plane.0)).after(&d);
         grid.plane.0 = from_middle(&moved.0);
+        most
     }
 
     /// Makes soft values of the filter's, by how far those of the neighbourhood are off.
@@ -372,6 +378,10 @@ impl Equaliser {
         }
     }
 }
+
+/// Most times that the grid is moved, and the move, in modules, after which it is not again.
+const MOST_ROUNDS: usize = 6;
+const SETTLED: f64 = 0.06;
 
 /// Ridge of the regression, in parts of the mean of the diagonal.
 const RIDGE: f32 = 0.01;

@@ -88,6 +88,87 @@ pub(super) fn triple(three: [Corner; 3]) -> Option<Triple> {
     (spread < 0.8).then_some(Triple { corners, span, fault })
 }
 
+/// Most triples of which one corner is guessed.
+const MOST_GUESSED: usize = 8;
+
+/// Lists triples of two corners that were found and a third that is looked for where it should be.
+pub(super) fn completed(picture: &Picture<'_>, corners: &[Corner], found: &mut Vec<Triple>) {
+    found.clear();
+    for (i, a) in corners.iter().enumerate() {
+        for b in &corners[..i] {
+            let (small, large) = (a.across * a.down, b.across * b.down);
+            if small > 2.0 * large || large > 2.0 * small {
+                continue;
+            }
+            for is_diagonal in [false, true] {
+                complete(picture, *a, *b, is_diagonal, found);
+            }
+        }
+    }
+    found.sort_unstable_by(|a, b| a.fault.total_cmp(&b.fault));
+    found.truncate(MOST_GUESSED);
+}
+
+/// Takes two corners for neighbours, or for those across from each other, and looks for the third.
+fn complete(picture: &Picture<'_>, a: Corner, b: Corner, is_diagonal: bool, found: &mut Vec<Triple>) {
+    let along = b.at.minus(a.at);
+    let turned = Point::new(-along.y, along.x);
+    let (right, below) = if is_diagonal {
+        (Point::default().plus(along, 0.5).plus(turned, 0.5), Point::default().plus(along, 0.5).plus(turned, -0.5))
+    } else {
+        (along, turned)
+    };
+    let area = right.cross(below).abs();
+    let row = (below.y / area).abs().max((right.y / area).abs());
+    let column = (below.x / area).abs().max((right.x / area).abs());
+    let size = (a.across * b.across).sqrt() * row + (a.down * b.down).sqrt() * column;
+    let span = 14.0 / size.max(1e-3);
+    if !(13.0..=100.0).contains(&span) {
+        return;
+    }
+    let (right, below) = (Point::default().plus(right, 1.0 / span), Point::default().plus(below, 1.0 / span));
+    let fit = |at: Point| correlation(picture, Pattern::Corner, at, right, below);
+    let known = fit(a.at).min(fit(b.at));
+    if known < 0.5 {
+        return;
+    }
+    let third = |from: Point, side: f32, along: Point| from.plus(along, side);
+    let middle = a.at.plus(along, 0.5);
+    let places = if is_diagonal {
+        [Some(middle.plus(turned, 0.5)), Some(middle.plus(turned, -0.5)), None, None]
+    } else {
+        [1.0, -1.0, 1.0, -1.0].map(Some).map(|side| side.map(|side| third(a.at, side, turned)))
+    };
+    for (i, place) in places.into_iter().enumerate() {
+        let Some(place) = place else {
+            continue;
+        };
+        let place = if i > 1 { place.plus(along, 1.0) } else { place };
+        if !picture.holds(place) {
+            continue;
+        }
+        let reach = (0.2 * span) as i32;
+        let mut best = (f32::MIN, place);
+        for dy in -reach..=reach {
+            for dx in -reach..=reach {
+                let at = place.plus(right, dx as f32).plus(below, dy as f32);
+                let value = fit(at);
+                if value > best.0 {
+                    best = (value, at);
+                }
+            }
+        }
+        if best.0 < 0.35 {
+            continue;
+        }
+        let corner = Corner { at: best.1, across: (a.across * b.across).sqrt(), down: (a.down * b.down).sqrt(), seen: 1 };
+        if let Some(mut triple) = triple([a, b, corner]) {
+            triple.fault = 2.0 - known - best.0;
+            found.push(triple);
+        }
+    }
+}
+
 /// Lays grids over a triple: of the versions that fit best, the best first.
 pub(super) fn grids(picture: &Picture<'_>, triple: &Triple) -> [Option<Grid>; 2] {
     let points = triple.corners.map(|c| c.at);

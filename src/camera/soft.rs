@@ -27,11 +27,22 @@ impl Soft {
         self.trace.clear();
         use std::fmt::Write;
         let _ = write!(self.trace, "corners {} triples {}", self.corners.corners.len(), self.triples.len());
-        for i in 0..self.triples.len().min(6) {
+        if let Some(bytes) = self.read_triples(&picture) { return Some(bytes); }
+        register::completed(&picture, &self.corners.corners, &mut self.triples);
+        let _ = write!(self.trace, "\n     completed {}", self.triples.len());
+        self.read_triples(&picture)
+    }
+
+    fn read_triples(&mut self, picture: &Picture<'_>) -> Option<Vec<u8>> {
+        use std::fmt::Write;
+        let picture = *picture;
+        let mut tried = 0;
+        for i in 0..self.triples.len() {
             let triple = self.triples[i];
             for mut grid in register::grids(&picture, &triple).into_iter().flatten() {
                 let before = grid.plane;
-                if grid.fit < 0.2 { continue; }
+                if grid.fit < 0.7 || tried > 3 { continue; }
+                tried += 1;
                 if let Some(bytes) = self.read_grid(&picture, &mut grid) {
                     return Some(bytes);
                 }
