@@ -148,7 +148,11 @@ fn pattern(line: &[i16], turns: &[Turn; 7]) -> Option<(f32, f32)> {
     }
     // Before anything is measured: the rings are where they must be.
     let (outer, inner) = (turns[5].at - turns[1].at, turns[4].at - turns[2].at);
-    if outer < 7 || inner * 10 < outer * 4 || inner * 10 > outer * 9 {
+    if outer < 7 || inner * 20 < outer * 9 || inner * 20 > outer * 17 {
+        return None;
+    }
+    let (before, behind) = (turns[2].at - turns[1].at, turns[5].at - turns[4].at);
+    if before.max(behind) * 3 > outer + 3 {
         return None;
     }
     let mut crossings = [0.0; 6];

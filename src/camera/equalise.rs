@@ -52,8 +52,8 @@ pub(super) struct Equaliser {
 }
 
 impl Equaliser {
-    /// Reads the modules under a grid, whose plane is made more exact on the way.
-    pub(super) fn run(&mut self, picture: &Picture<'_>, grid: &mut Grid) -> bool {
+    /// Samples the modules under a grid and reads them with a filter for the fixed ones.
+    pub(super) fn begin(&mut self, picture: &Picture<'_>, grid: &Grid) -> bool {
         self.side = grid.layout.side;
         self.fix(grid);
         self.sample(picture, grid);
@@ -61,6 +61,12 @@ impl Equaliser {
             return false;
         }
         self.read_format(grid);
+        self.weigh();
+        true
+    }
+
+    /// Fits the filter to all modules, and moves the grid until it settles.
+    pub(super) fn settle(&mut self, picture: &Picture<'_>, grid: &mut Grid) {
         self.decide();
         self.filter::<PLAIN>(1.0);
         for round in 0..MOST_ROUNDS {
@@ -73,12 +79,16 @@ impl Equaliser {
             }
         }
         self.read_format(grid);
+        self.weigh();
+    }
+
+    /// Takes away what the neighbours spill over.
+    pub(super) fn feed_back(&mut self) {
         for _ in 0..3 {
             self.decide();
             self.filter::<WITH_NEIGHBOURS>(1.0);
         }
         self.weigh();
-        true
     }
 
     fn fix(&mut self, grid: &Grid) {

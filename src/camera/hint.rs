@@ -91,6 +91,12 @@ pub fn hint(frame: &Frame) -> Option<Hint> {
     }
 }
 
+/// Returns the columns and rows in which a code most likely is, if one looks likely.
+pub(super) fn likely_area(frame: &Frame) -> Option<(Range<usize>, Range<usize>)> {
+    let busy = busiest_area(&Edges::of(frame))?;
+    Some((busy.area.columns, busy.area.rows))
+}
+
 /// A rectangle of pixels.
 struct Area {
     columns: Range<usize>,

@@ -169,10 +169,12 @@ fn complete(picture: &Picture<'_>, a: Corner, b: Corner, is_diagonal: bool, foun
     }
 }
 
-/// Lays grids over a triple: of the versions that fit best, the best first.
+/// Lays grids over a triple: of the two versions whose timing patterns agree best, the best first.
+///
+/// No grid where no timing pattern does.
 pub(super) fn grids(picture: &Picture<'_>, triple: &Triple) -> [Option<Grid>; 2] {
     let points = triple.corners.map(|c| c.at);
-    let mut best: [Option<(f32, usize, f32, f32)>; 3] = [None; 3];
+    let mut best: [Option<(f32, usize, f32, f32)>; 2] = [None; 2];
     for version in VERSIONS {
         let span = (symbol::side(version) - 7) as f32;
         // Chosen: two versions, or a fifth, to each side.
@@ -181,6 +183,9 @@ pub(super) fn grids(picture: &Picture<'_>, triple: &Triple) -> [Option<Grid>; 2]
         }
         let (right, g) = timing(picture, points, span, false);
         let (below, h) = timing(picture, points, span, true);
+        if right + below < LEAST_TIMING {
+            continue;
+        }
         let off = (span - triple.span).abs() / triple.span;
         let score = right + below - 0.5 * off;
         let mut entry = Some((score, version, g, h));
@@ -190,18 +195,20 @@ pub(super) fn grids(picture: &Picture<'_>, triple: &Triple) -> [Option<Grid>; 2]
             }
         }
     }
-    let mut found = [None; 2];
-    let mut laid: [Option<Grid>; 3] = [None; 3];
-    for (place, guess) in laid.iter_mut().zip(best) {
-        *place = guess.and_then(|(_, version, g, h)| grid(picture, points, version, g, h));
+    let laid = |guess: Option<(f32, usize, f32, f32)>| {
+        guess.and_then(|(_, version, g, h)| grid(picture, points, version, g, h))
+    };
+    let first = laid(best[0]);
+    if first.as_ref().is_some_and(|grid| grid.fit > 0.9) {
+        return [first, None];
     }
-    laid.sort_unstable_by(|a, b| {
-        let fit = |grid: &Option<Grid>| grid.map_or(-2.0, |grid| grid.fit);
-        fit(b).total_cmp(&fit(a))
-    });
-    found.copy_from_slice(&laid[..2]);
-    found
+    let second = laid(best[1]);
+    let fit = |grid: &Option<Grid>| grid.as_ref().map_or(-2.0, |grid| grid.fit);
+    if fit(&second) > fit(&first) { [second, first] } else { [first, second] }
 }
+
+/// Agreement of the two timing patterns from which a grid is laid; 2 is perfect.
+const LEAST_TIMING: f32 = 0.5;
 
 /// Compares a timing pattern with its picture under some perspectives; returns the best agreement
 /// and its perspective: how much further away the far corner is.
@@ -302,6 +309,9 @@ fn grid(picture: &Picture<'_>, points: [Point; 3], version: usize, g: f32, h: f3
 }
 
 /// Finds the perspective under which the alignment patterns agree best.
+///
+/// The last one, at the bottom right, is looked for; where more than one place looks like it, the
+/// other patterns tell.
 fn perspective(
     picture: &Picture<'_>,
     layout: &Layout,
@@ -309,45 +319,70 @@ fn perspective(
 ) -> Option<Homography> {
     let side = layout.side as f32;
     let [origin, right, below] = [pairs.first()?, pairs.get(1)?, pairs.get(2)?];
-    let (a, b) = (right.1.minus(origin.1), below.1.minus(origin.1));
-    let fourth = right.1.plus(b, 1.0);
     let span = side - 7.0;
-    let corner = Point::new(side - 3.5, side - 3.5);
+    let across = Point::default().plus(right.1.minus(origin.1), 1.0 / span);
+    let down = Point::default().plus(below.1.minus(origin.1), 1.0 / span);
     let last = layout.alignment.len() - 1;
+    let place = layout.alignment[last] as f32 + 0.5;
+    let expected = origin.1.plus(across, place - 3.5).plus(down, place - 3.5);
     let steps = ((2.0 + 0.1 * span) / STEP) as i32;
-    let mut best: Option<(f32, Homography)> = None;
+    let mut best = [(f32::MIN, expected); PLACES];
     for i in -steps..=steps {
         for j in -steps..=steps {
             let (x, y) = (i as f32 * STEP, j as f32 * STEP);
-            let at = fourth.plus(a, x / span).plus(b, y / span);
-            let plane = [origin.0, right.0, below.0, corner];
-            let Some(plane) = Homography::of(plane, [origin.1, right.1, below.1, at]) else {
-                continue;
-            };
-            let (mut sum, mut count) = (0.0, 0.0);
-            for (row, v) in layout.alignment.iter().enumerate() {
-                for (column, u) in layout.alignment.iter().enumerate() {
-                    // Those between corners hardly move.
-                    if row == 0 || column == 0 {
-                        continue;
-                    }
-                    let at = Point::new(*u as f32 + 0.5, *v as f32 + 0.5);
-                    let weight = if (row, column) == (last, last) { 2.0 } else { 1.0 };
-                    let (right, below) = plane.axes(at);
-                    sum += weight * correlation(picture, Pattern::Alignment, plane.map(at), right, below);
-                    count += weight;
+            let at = expected.plus(across, x).plus(down, y);
+            let score = correlation(picture, Pattern::Alignment, at, across, down)
+                - 0.3 / span * (x * x + y * y).sqrt();
+            let mut entry = (score, at);
+            // One of a peak only.
+            let near = best.iter_mut().find(|b| {
+                b.0 > f32::MIN && b.1.minus(at).length() < 1.5 * across.length().max(down.length())
+            });
+            if let Some(near) = near {
+                if score > near.0 {
+                    *near = entry;
+                    best.sort_unstable_by(|a, b| b.0.total_cmp(&a.0));
                 }
+                continue;
             }
-            let score = sum / count - 0.3 / span * (x * x + y * y).sqrt();
-            if best.is_none_or(|(b, _)| score > b) {
-                best = Some((score, plane));
+            for place in &mut best {
+                if entry.0 > place.0 {
+                    std::mem::swap(place, &mut entry);
+                }
             }
         }
     }
-    best.map(|(_, plane)| plane)
+    let mut found: Option<(f32, Homography)> = None;
+    for (score, at) in best.into_iter().filter(|(score, _)| *score > f32::MIN) {
+        let plane = [origin.0, right.0, below.0, Point::new(place, place)];
+        let Some(plane) = Homography::of(plane, [origin.1, right.1, below.1, at]) else {
+            continue;
+        };
+        let (mut sum, mut count) = (2.0 * score, 2.0);
+        for (row, v) in layout.alignment.iter().enumerate() {
+            for (column, u) in layout.alignment.iter().enumerate() {
+                // Those between corners hardly move.
+                if row == 0 || column == 0 || (row, column) == (last, last) {
+                    continue;
+                }
+                let at = Point::new(*u as f32 + 0.5, *v as f32 + 0.5);
+                let (right, below) = plane.axes(at);
+                sum += correlation(picture, Pattern::Alignment, plane.map(at), right, below);
+                count += 1.0;
+            }
+        }
+        let score = sum / count + agreement(picture, layout, &plane);
+        if found.is_none_or(|(b, _)| score > b) {
+            found = Some((score, plane));
+        }
+    }
+    found.map(|(_, plane)| plane)
 }
 
-/// Modules from one perspective tried to the next, at the fourth corner.
+/// Places at which the last alignment pattern may be.
+const PLACES: usize = 5;
+
+/// Modules from one place tried to the next.
 const STEP: f32 = 0.7;
 
 /// A pattern of concentric squares.
