@@ -12,6 +12,7 @@ use std::io;
 
 mod corners;
 pub mod decode;
+mod enlarge;
 mod equalise;
 mod frame;
 mod geometry;
@@ -25,7 +26,7 @@ mod read;
 mod reed_solomon;
 mod register;
 mod segments;
-pub mod soft;
+mod soft;
 mod symbol;
 #[cfg(feature = "camera")]
 pub mod v4l;

@@ -13,6 +13,7 @@
 //! Time is bounded by what is looked at, not by a clock, except for rqrr, which can run for a
 //! minute on an unlucky frame: it gets a thread of its own and a deadline.
 
+use std::cell::RefCell;
 use std::fmt;
 use std::time::Duration;
 
@@ -23,7 +24,11 @@ use rxing::qrcode::detector::Detector;
 use rxing::{BinaryBitmap, DecodeHints, Luma8Source};
 
 use super::Frame;
+use super::corners::Window;
+use super::enlarge::Crop;
+use super::geometry::Picture;
 use super::guard::{Patience, guarded};
+use super::soft::{Effort, Soft};
 
 pub use super::hint::{Hint, hint};
 
@@ -66,16 +71,115 @@ impl fmt::Debug for Payload {
 /// Empty where nothing could be read, and where the frame is not whole. Micro QR codes are not
 /// looked for. A code that is one part of several (structured append) is returned as it is.
 pub fn payloads(frame: &Frame) -> Vec<Payload> {
-    if !frame.is_whole() {
-        return Vec::new();
+    thread_local! {
+        static CASCADE: RefCell<Cascade> = RefCell::default();
     }
-    let search = guarded("rxing", || search_with_rxing(frame)).unwrap_or_default();
-    let found = if search.found.is_empty() && search.corners <= MAX_CORNERS {
-        search_with_rqrr(frame)
-    } else {
-        search.found
-    };
+    CASCADE.with(|cascade| match cascade.try_borrow_mut() {
+        Ok(mut cascade) => cascade.payloads(frame),
+        // Unreachable while no stage calls back; a cascade of its own does the same.
+        Err(_) => Cascade::default().payloads(frame),
+    })
+}
 
+/// The stages in which a frame is read, each only where those before found nothing.
+///
+/// The order is that of cost for what a stage reads besides those before it. Holds memory that is
+/// used again from frame to frame.
+#[derive(Default)]
+pub(super) struct Cascade {
+    pub(super) soft: Soft,
+    crop: Crop,
+}
+
+/// A stage, for measuring what each adds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stage {
+    /// `rxing` on the frame as it is.
+    Plain,
+    /// Soft values, where a code is most likely.
+    Likely,
+    /// Soft values, in the whole frame.
+    Whole,
+    /// The older detector of `rxing`.
+    Older,
+    /// `rxing` on the likely part, enlarged and sharpened.
+    Enlarged,
+    /// `rqrr` on the frame as it is.
+    Rqrr,
+}
+
+impl Cascade {
+    /// See [`payloads`].
+    pub(super) fn payloads(&mut self, frame: &Frame) -> Vec<Payload> {
+        self.read(frame, &mut Effort(EFFORT)).map_or_else(Vec::new, |(payloads, _)| payloads)
+    }
+
+    /// Reads a frame; tells also which stage did.
+    fn read(&mut self, frame: &Frame, effort: &mut Effort) -> Option<(Vec<Payload>, Stage)> {
+        if !frame.is_whole() {
+            return None;
+        }
+        let bits = guarded("rxing", || bits_of(frame)).flatten()?;
+        let plain = guarded("rxing", || search_with_rxing(&bits)).unwrap_or_default();
+        if !plain.found.is_empty() {
+            return Some((distinct(plain.found), Stage::Plain));
+        }
+        let picture = Picture {
+            width: frame.width as usize,
+            height: frame.height as usize,
+            luma: &frame.luma,
+        };
+        let likely = super::hint::likely_area(frame).map(|(columns, rows)| Window {
+            left: columns.start.saturating_sub(AROUND),
+            top: rows.start.saturating_sub(AROUND),
+            right: (columns.end + AROUND).min(picture.width),
+            bottom: (rows.end + AROUND).min(picture.height),
+        });
+        if let Some(window) = likely
+            && let Some(found) = self.soft.read(&picture, window, effort)
+        {
+            return Some((distinct(vec![found.bytes]), Stage::Likely));
+        }
+        let whole = Window { left: 0, top: 0, right: picture.width, bottom: picture.height };
+        if likely != Some(whole)
+            && let Some(found) = self.soft.read(&picture, whole, effort)
+        {
+            return Some((distinct(vec![found.bytes]), Stage::Whole));
+        }
+        if plain.corners > MAX_CORNERS {
+            return None;
+        }
+        let older = guarded("rxing", || search_with_older(&bits)).flatten();
+        if let Some(bytes) = older {
+            return Some((distinct(vec![bytes]), Stage::Older));
+        }
+        // Without a likely part nothing looks like a code.
+        let window = likely?;
+        if effort.pay(Crop::COST) {
+            let enlarged = self.crop.of(&picture, window);
+            let found = guarded("rxing", || {
+                bits_of(enlarged).map(|bits| search_with_rxing(&bits)).unwrap_or_default()
+            });
+            if let Some(search) = found
+                && !search.found.is_empty()
+            {
+                return Some((distinct(search.found), Stage::Enlarged));
+            }
+        }
+        let found = search_with_rqrr(frame);
+        (!found.is_empty()).then(|| (distinct(found), Stage::Rqrr))
+    }
+}
+
+/// How much may be done for a frame besides the plain pass, in about microseconds. Chosen: what
+/// reads a frame mostly takes 3,000; the rest is for frames with many things like codes.
+const EFFORT: i64 = 40_000;
+
+/// Pixels around the likely area that are looked at too.
+const AROUND: usize = 32;
+
+/// Returns each payload once.
+fn distinct(found: Vec<Vec<u8>>) -> Vec<Payload> {
     let mut payloads: Vec<Payload> = Vec::new();
     for bytes in found {
         let payload = Payload { bytes };
@@ -86,6 +190,11 @@ pub fn payloads(frame: &Frame) -> Vec<Payload> {
     payloads
 }
 
+/// Reads a frame and tells which stage did, for measuring what each adds.
+pub fn stage(frame: &Frame) -> Option<(Vec<Payload>, Stage)> {
+    Cascade::default().read(frame, &mut Effort(EFFORT))
+}
+
 /// What rxing saw in a frame.
 #[derive(Default)]
 struct Search {
@@ -94,18 +203,19 @@ struct Search {
     corners: usize,
 }
 
-/// Searches with both detectors of rxing, the port of the C++ one and the older one.
-///
-/// This is what its reader does when told to try harder, with three differences: triples are
-/// bounded, the same decoder stands behind both detectors, and it is asked for bytes. The reader's
-/// own "raw bytes" are those of the payload after one detector and code words after the other.
-fn search_with_rxing(frame: &Frame) -> Search {
-    let Ok(source) = Luma8Source::new_with_slice(&frame.luma, frame.width, frame.height) else {
-        return Search::default();
-    };
+/// Makes a frame black and white, as rxing does.
+fn bits_of(frame: &Frame) -> Option<BitMatrix> {
+    let source = Luma8Source::new_with_slice(&frame.luma, frame.width, frame.height).ok()?;
     let bitmap = BinaryBitmap::new(HybridBinarizer::new(source));
-    let bits = bitmap.get_black_matrix();
+    Some(bitmap.get_black_matrix().clone())
+}
 
+/// Searches with the detector of rxing that is a port of the C++ one.
+///
+/// This is what its reader does when told to try harder, with two differences: triples are bounded,
+/// and it is asked for bytes. The reader's own "raw bytes" are those of the payload after one
+/// detector and code words after the other.
+fn search_with_rxing(bits: &BitMatrix) -> Search {
     let mut corners = FindFinderPatterns(bits, true, 0);
     let triples = GenerateFinderPatternSets(&mut corners);
     let mut used = Vec::new();
@@ -123,12 +233,14 @@ fn search_with_rxing(frame: &Frame) -> Search {
             }
         }
     }
-    if found.is_empty() && corners.len() <= MAX_CORNERS {
-        let hints = DecodeHints { TryHarder: Some(true), ..DecodeHints::default() };
-        let code = Detector::new(bits).detect_with_hints(&hints);
-        found.extend(code.ok().and_then(|code| bytes_of(code.getBits())));
-    }
     Search { found, corners: corners.len() }
+}
+
+/// Searches with the older detector of rxing.
+fn search_with_older(bits: &BitMatrix) -> Option<Vec<u8>> {
+    let hints = DecodeHints { TryHarder: Some(true), ..DecodeHints::default() };
+    let code = Detector::new(bits).detect_with_hints(&hints);
+    code.ok().and_then(|code| bytes_of(code.getBits()))
 }
 
 /// Corrects and decodes the modules of one code.

@@ -161,10 +161,15 @@ impl Edges {
         for y in (0..end_y.saturating_sub(EDGE_STEP - 1)).step_by(EDGE_STEP) {
             let row = &frame.luma[y * width..][..width];
             let below = &frame.luma[(y + EDGE_STEP) * width..][..width];
-            for x in (0..end_x.saturating_sub(EDGE_STEP - 1)).step_by(EDGE_STEP) {
-                let across = row[x].abs_diff(row[x + EDGE_STEP]);
-                let down = row[x].abs_diff(below[x]);
-                sums[y / BLOCK * columns + x / BLOCK] += u32::from(across.min(down));
+            let end = end_x.saturating_sub(EDGE_STEP - 1);
+            for (column, sum) in sums[y / BLOCK * columns..][..columns].iter_mut().enumerate() {
+                let start = column * BLOCK;
+                let end = (start + BLOCK).min(end);
+                for x in (start..end).step_by(EDGE_STEP) {
+                    let across = row[x].abs_diff(row[x + EDGE_STEP]);
+                    let down = row[x].abs_diff(below[x]);
+                    *sum += u32::from(across.min(down));
+                }
             }
         }
         let with_neighbours = |block: usize| {

@@ -1,103 +1,134 @@
 //! Reads codes that are too blurred, too small or too unevenly lit for a decoder of black and white.
+//!
+//! Four steps, none of which makes a picture black and white: [`corners`](super::corners) finds the
+//! corner patterns, [`register`](super::register) lays a grid over three of them,
+//! [`equalise`](super::equalise) gives each module a soft value, [`read`](super::read) corrects the
+//! code words by how doubtful they are. A payload counts only where every block is corrected.
 
 use super::corners::{self, Window};
 use super::equalise::Equaliser;
-use super::geometry::Picture;
+use super::geometry::{Picture, Point};
 use super::read::Reader;
 use super::register::{self, Grid, Triple};
 
+/// How much may be done for a frame, in about microseconds on the machine where it was measured.
+///
+/// Counted and not timed, so that a frame always reads the same.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Effort(pub(super) i64);
+
+impl Effort {
+    /// Pays for something; tells whether there was enough.
+    pub(super) fn pay(&mut self, cost: i64) -> bool {
+        self.0 -= cost;
+        self.0 >= 0
+    }
+}
+
+/// Smallest rise that is no noise, in levels, and for a second look. Measured: 6, 10 and 14 read
+/// 277, 277 and 270 of 300 pictures; each finds a few corners that the others do not.
+const LEAST_RISE: i16 = 10;
+
+/// How well the fixed patterns must agree before a grid is read. Measured: right grids have 0.94
+/// and more, but for glare; wrong ones 0.2 to 0.7, those of version 1 up to 0.9.
+const LEAST_FIT: f32 = 0.7;
+
+/// Most different grids that are read of a window. Chosen: the right one is among the first two.
+const MOST_GRIDS: usize = 3;
+
+/// How near the corners of two grids are if they are the same, in modules.
+const SAME_GRID: f32 = 0.6;
+
+/// What was read, and where.
+pub(super) struct Found {
+    pub(super) bytes: Vec<u8>,
+    pub(super) grid: Grid,
+}
+
 /// Memory that is used again from frame to frame.
 #[derive(Default)]
-pub struct Soft {
+pub(super) struct Soft {
     corners: corners::Scratch,
     triples: Vec<Triple>,
-    equaliser: Equaliser,
-    reader: Reader,
-    /// t
-    pub times: [f64; 6],
-    /// Debug trace.
-    pub trace: String,
+    pub(super) equaliser: Equaliser,
+    pub(super) reader: Reader,
+    tried: Vec<Grid>,
+    /// The grid of the last window that fitted best, with its soft values, though it was not read.
+    pub(super) unread: Option<Grid>,
+    pub(super) unread_soft: Vec<f32>,
 }
 
 impl Soft {
-    /// One picture.
-    pub fn read(&mut self, frame: &super::Frame, least: i16) -> Option<Vec<u8>> {
-        let (width, height) = (frame.width as usize, frame.height as usize);
-        let picture = Picture { width, height, luma: &frame.luma };
-        self.trace.clear();
-        let t = std::time::Instant::now();
-        let area = super::hint::likely_area(frame);
-        self.times[5] += t.elapsed().as_secs_f64();
-        let whole = Window { left: 0, top: 0, right: width, bottom: height };
-        if let Some((columns, rows)) = area {
-            let window = Window { left: columns.start.saturating_sub(32), top: rows.start.saturating_sub(32), right: (columns.end + 32).min(width), bottom: (rows.end + 32).min(height) };
-            if let Some(bytes) = self.read_window(&picture, window, least) {
-                return Some(bytes);
-            }
-            self.trace.push_str("\n    WHOLE ");
+    /// Reads a code in a window.
+    pub(super) fn read(
+        &mut self,
+        picture: &Picture<'_>,
+        window: Window,
+        effort: &mut Effort,
+    ) -> Option<Found> {
+        self.tried.clear();
+        self.unread = None;
+        let pixels = (window.right - window.left) * (window.bottom - window.top);
+        if !effort.pay(pixels as i64 / 256) {
+            return None;
         }
-        self.read_window(&picture, whole, least)
-    }
-
-    fn read_window(&mut self, picture: &Picture<'_>, window: Window, least: i16) -> Option<Vec<u8>> {
-        use std::fmt::Write;
-        let t = std::time::Instant::now();
-        corners::find(picture, window, least, &mut self.corners);
-        self.times[0] += t.elapsed().as_secs_f64();
+        corners::find(picture, window, LEAST_RISE, &mut self.corners);
         register::triples(&self.corners.corners, &mut self.triples);
-        let _ = write!(self.trace, "corners {} triples {}", self.corners.corners.len(), self.triples.len());
-        if let Some(bytes) = self.read_triples(picture) { return Some(bytes); }
-        let t = std::time::Instant::now();
+        if let Some(found) = self.read_triples(picture, effort) {
+            return Some(found);
+        }
+        if !effort.pay(self.corners.corners.len().pow(2) as i64 * 4) {
+            return None;
+        }
         register::completed(picture, &self.corners.corners, &mut self.triples);
-        self.times[2] += t.elapsed().as_secs_f64();
-        let _ = write!(self.trace, "\n     completed {}", self.triples.len());
-        self.read_triples(picture)
+        self.read_triples(picture, effort)
     }
 
-    fn read_triples(&mut self, picture: &Picture<'_>) -> Option<Vec<u8>> {
-        use std::fmt::Write;
-        let picture = *picture;
-        let mut tried = 0;
+    fn read_triples(&mut self, picture: &Picture<'_>, effort: &mut Effort) -> Option<Found> {
         for i in 0..self.triples.len() {
+            if self.tried.len() >= MOST_GRIDS || !effort.pay(150) {
+                return None;
+            }
             let triple = self.triples[i];
-            let t = std::time::Instant::now();
-            let grids = register::grids(&picture, &triple);
-            self.times[3] += t.elapsed().as_secs_f64();
-            for mut grid in grids.into_iter().flatten() {
-                let before = grid.plane;
-                if grid.fit < 0.7 || tried > 3 { continue; }
-                tried += 1;
-                if let Some(bytes) = self.read_grid(&picture, &mut grid) {
-                    return Some(bytes);
+            for mut grid in register::grids(picture, &triple).into_iter().flatten() {
+                let is_known = self.tried.iter().any(|tried| is_same(tried, &grid));
+                if grid.fit < LEAST_FIT || is_known || self.tried.len() >= MOST_GRIDS {
+                    continue;
                 }
-                let _ = write!(self.trace, " [v{} fit {:.2} failed {}/{} noise {:.1} fmt {:?}", grid.layout.version, grid.fit, self.reader.failed, self.reader.blocks, self.equaliser.noise, self.equaliser.format);
-                let s = grid.layout.side as f32;
-                for (u, v) in [(0.0, 0.0), (s, 0.0), (s, s), (0.0, s)] {
-                    let p = before.map(super::geometry::Point::new(u, v));
-                    let q = grid.plane.map(super::geometry::Point::new(u, v));
-                    let _ = write!(self.trace, " ({:.1},{:.1})>({:.1},{:.1})", p.x, p.y, q.x, q.y);
+                self.tried.push(grid);
+                if let Some(bytes) = self.read_grid(picture, &mut grid, effort) {
+                    return Some(Found { bytes, grid });
                 }
-                let _ = write!(self.trace, "]");
+                if self.unread.is_none_or(|unread| grid.fit > unread.fit) {
+                    self.unread = Some(grid);
+                    self.unread_soft.clear();
+                    self.unread_soft.extend_from_slice(&self.equaliser.soft);
+                }
             }
         }
         None
     }
 
-    fn read_grid(&mut self, picture: &Picture<'_>, grid: &mut Grid) -> Option<Vec<u8>> {
-        let t = std::time::Instant::now();
-        if !self.equaliser.begin(picture, grid) {
+    /// Reads the code under a grid, harder and harder.
+    fn read_grid(
+        &mut self,
+        picture: &Picture<'_>,
+        grid: &mut Grid,
+        effort: &mut Effort,
+    ) -> Option<Vec<u8>> {
+        let modules = grid.layout.modules.len() as i64;
+        if !effort.pay(modules / 4) || !self.equaliser.begin(picture, grid) {
             return None;
         }
         let mut read = self.read_soft(grid);
-        if read.is_none() {
+        if read.is_none() && effort.pay(modules) {
             self.equaliser.settle(picture, grid);
             read = self.read_soft(grid);
+            if read.is_none() && effort.pay(modules / 2) {
+                self.equaliser.feed_back();
+                read = self.read_soft(grid);
+            }
         }
-        if read.is_none() {
-            self.equaliser.feed_back();
-            read = self.read_soft(grid);
-        }
-        self.times[4] += t.elapsed().as_secs_f64();
         read
     }
 
@@ -105,9 +136,16 @@ impl Soft {
         let (format, is_mirrored) = self.equaliser.format?;
         self.reader.read(grid.layout, format, is_mirrored, &self.equaliser.soft)
     }
+}
 
-    /// Corners found, for the harness.
-    pub fn seen(&self) -> Vec<(f32, f32, f32)> {
-        self.corners.corners.iter().map(|c| (c.at.x, c.at.y, c.across)).collect()
+fn is_same(a: &Grid, b: &Grid) -> bool {
+    let side = a.layout.side as f32;
+    if a.layout.side != b.layout.side {
+        return false;
     }
+    let module = a.plane.axes(Point::new(side / 2.0, side / 2.0)).0.length();
+    [(0.0, 0.0), (side, 0.0), (side, side), (0.0, side)].into_iter().all(|(u, v)| {
+        let at = Point::new(u, v);
+        a.plane.map(at).minus(b.plane.map(at)).length() < SAME_GRID * module
+    })
 }
