@@ -10,6 +10,7 @@
 
 use std::io;
 
+mod binarise;
 mod corners;
 pub mod decode;
 mod enlarge;

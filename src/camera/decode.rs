@@ -17,13 +17,14 @@ use std::cell::RefCell;
 use std::fmt;
 use std::time::Duration;
 
-use rxing::common::{BitMatrix, DetectorRXingResult, HybridBinarizer};
+use rxing::DecodeHints;
+use rxing::common::{BitMatrix, DetectorRXingResult};
 use rxing::qrcode::cpp_port::decoder::Decode;
 use rxing::qrcode::cpp_port::detector::{FindFinderPatterns, GenerateFinderPatternSets, SampleQR};
 use rxing::qrcode::detector::Detector;
-use rxing::{BinaryBitmap, DecodeHints, Luma8Source};
 
 use super::Frame;
+use super::binarise::Binariser;
 use super::corners::Window;
 use super::enlarge::Crop;
 use super::geometry::Picture;
@@ -89,6 +90,7 @@ pub fn payloads(frame: &Frame) -> Vec<Payload> {
 pub(super) struct Cascade {
     pub(super) soft: Soft,
     crop: Crop,
+    binariser: Binariser,
 }
 
 /// A stage, for measuring what each adds.
@@ -119,7 +121,7 @@ impl Cascade {
         if !frame.is_whole() {
             return None;
         }
-        let bits = guarded("rxing", || bits_of(frame)).flatten()?;
+        let bits = guarded("rxing", || self.binariser.dark(frame)).flatten()?;
         let plain = guarded("rxing", || search_with_rxing(&bits)).unwrap_or_default();
         if !plain.found.is_empty() {
             return Some((distinct(plain.found), Stage::Plain));
@@ -157,14 +159,18 @@ impl Cascade {
         let window = likely?;
         if effort.pay(Crop::COST) {
             let enlarged = self.crop.of(&picture, window);
+            let binariser = &mut self.binariser;
             let found = guarded("rxing", || {
-                bits_of(enlarged).map(|bits| search_with_rxing(&bits)).unwrap_or_default()
+                binariser.dark(enlarged).map(|bits| search_with_rxing(&bits)).unwrap_or_default()
             });
             if let Some(search) = found
                 && !search.found.is_empty()
             {
                 return Some((distinct(search.found), Stage::Enlarged));
             }
+        }
+        if !effort.pay(RQRR_COST) {
+            return None;
         }
         let found = search_with_rqrr(frame);
         (!found.is_empty()).then(|| (distinct(found), Stage::Rqrr))
@@ -174,6 +180,9 @@ impl Cascade {
 /// How much may be done for a frame besides the plain pass, in about microseconds. Chosen: what
 /// reads a frame mostly takes 3,000; the rest is for frames with many things like codes.
 const EFFORT: i64 = 40_000;
+
+/// What rqrr mostly costs of it.
+const RQRR_COST: i64 = 12_000;
 
 /// Pixels around the likely area that are looked at too.
 const AROUND: usize = 32;
@@ -201,13 +210,6 @@ struct Search {
     found: Vec<Vec<u8>>,
     /// Corner patterns, of codes or of what looks like them.
     corners: usize,
-}
-
-/// Makes a frame black and white, as rxing does.
-fn bits_of(frame: &Frame) -> Option<BitMatrix> {
-    let source = Luma8Source::new_with_slice(&frame.luma, frame.width, frame.height).ok()?;
-    let bitmap = BinaryBitmap::new(HybridBinarizer::new(source));
-    Some(bitmap.get_black_matrix().clone())
 }
 
 /// Searches with the detector of rxing that is a port of the C++ one.

@@ -58,16 +58,14 @@ impl Picture<'_> {
 
     /// The level at a place by the sixteen pixels around it (Catmull-Rom).
     pub(super) fn cubic(&self, at: Point) -> f32 {
-        let (floor_x, floor_y) = (at.x.floor(), at.y.floor());
-        let inside = floor_x >= 1.0
-            && floor_y >= 1.0
-            && floor_x + 3.0 <= self.width as f32
-            && floor_y + 3.0 <= self.height as f32;
-        if !inside {
+        // Written so that no number at all is outside, too.
+        let inside = at.x >= 1.0 && at.y >= 1.0;
+        let (left, top) = (at.x as usize, at.y as usize);
+        if !inside || left + 2 >= self.width || top + 2 >= self.height {
             return self.linear(at);
         }
-        let (across, down) = (catmull_rom(at.x - floor_x), catmull_rom(at.y - floor_y));
-        let start = (floor_y as usize - 1) * self.width + floor_x as usize - 1;
+        let (across, down) = (catmull_rom(at.x - left as f32), catmull_rom(at.y - top as f32));
+        let start = (top - 1) * self.width + left - 1;
         let mut level = 0.0;
         for (row, weight) in down.iter().enumerate() {
             let Some(pixels) = self.luma[start + row * self.width..].first_chunk::<4>() else {
