@@ -131,6 +131,7 @@ impl Cascade {
             height: frame.height as usize,
             luma: &frame.luma,
         };
+        self.soft.start();
         let likely = super::hint::likely_area(frame).map(|(columns, rows)| Window {
             left: columns.start.saturating_sub(AROUND),
             top: rows.start.saturating_sub(AROUND),
@@ -179,7 +180,7 @@ impl Cascade {
 
 /// How much may be done for a frame besides the plain pass, in about microseconds. Chosen: what
 /// reads a frame mostly takes 3,000; the rest is for frames with many things like codes.
-const EFFORT: i64 = 40_000;
+const EFFORT: i64 = 30_000;
 
 /// What rqrr mostly costs of it.
 const RQRR_COST: i64 = 12_000;

@@ -5,6 +5,7 @@
 
 use super::corners::Corner;
 use super::geometry::{Homography, Picture, Point};
+use super::soft::Effort;
 use super::symbol::{self, Layout, VERSIONS};
 
 /// Three corners that may belong to one code.
@@ -92,7 +93,12 @@ pub(super) fn triple(three: [Corner; 3]) -> Option<Triple> {
 const MOST_GUESSED: usize = 8;
 
 /// Lists triples of two corners that were found and a third that is looked for where it should be.
-pub(super) fn completed(picture: &Picture<'_>, corners: &[Corner], found: &mut Vec<Triple>) {
+pub(super) fn completed(
+    picture: &Picture<'_>,
+    corners: &[Corner],
+    effort: &mut Effort,
+    found: &mut Vec<Triple>,
+) {
     found.clear();
     for (i, a) in corners.iter().enumerate() {
         for b in &corners[..i] {
@@ -101,7 +107,9 @@ pub(super) fn completed(picture: &Picture<'_>, corners: &[Corner], found: &mut V
                 continue;
             }
             for is_diagonal in [false, true] {
-                complete(picture, *a, *b, is_diagonal, found);
+                if effort.pay(3) {
+                    complete(picture, *a, *b, is_diagonal, effort, found);
+                }
             }
         }
     }
@@ -110,7 +118,7 @@ pub(super) fn completed(picture: &Picture<'_>, corners: &[Corner], found: &mut V
 }
 
 /// Takes two corners for neighbours, or for those across from each other, and looks for the third.
-fn complete(picture: &Picture<'_>, a: Corner, b: Corner, is_diagonal: bool, found: &mut Vec<Triple>) {
+fn complete(picture: &Picture<'_>, a: Corner, b: Corner, is_diagonal: bool, effort: &mut Effort, found: &mut Vec<Triple>) {
     let along = b.at.minus(a.at);
     let turned = Point::new(-along.y, along.x);
     let (right, below) = if is_diagonal {
@@ -144,10 +152,10 @@ fn complete(picture: &Picture<'_>, a: Corner, b: Corner, is_diagonal: bool, foun
             continue;
         };
         let place = if i > 1 { place.plus(along, 1.0) } else { place };
-        if !picture.holds(place) {
+        let reach = (0.2 * span) as i32;
+        if !picture.holds(place) || !effort.pay(i64::from((2 * reach + 1).pow(2)) / 2) {
             continue;
         }
-        let reach = (0.2 * span) as i32;
         let mut best = (f32::MIN, place);
         for dy in -reach..=reach {
             for dx in -reach..=reach {

@@ -33,11 +33,14 @@ const LEAST_RISE: i16 = 10;
 /// and more, but for glare; wrong ones 0.2 to 0.7, those of version 1 up to 0.9.
 const LEAST_FIT: f32 = 0.7;
 
-/// Most different grids that are read of a window. Chosen: the right one is among the first two.
-const MOST_GRIDS: usize = 3;
+/// Most different grids that are read of a frame. Chosen: the right one is mostly the first.
+const MOST_GRIDS: usize = 4;
 
 /// How near the corners of two grids are if they are the same, in modules.
 const SAME_GRID: f32 = 0.6;
+
+/// How near two corners are if they are the same, in pixels.
+const SAME_CORNER: f32 = 1.5;
 
 /// What was read, and where.
 pub(super) struct Found {
@@ -53,23 +56,29 @@ pub(super) struct Soft {
     pub(super) equaliser: Equaliser,
     pub(super) reader: Reader,
     tried: Vec<Grid>,
+    looked_at: Vec<[Point; 3]>,
     /// The grid of the last window that fitted best, with its soft values, though it was not read.
     pub(super) unread: Option<Grid>,
     pub(super) unread_soft: Vec<f32>,
 }
 
 impl Soft {
-    /// Reads a code in a window.
+    /// Forgets the frame before.
+    pub(super) fn start(&mut self) {
+        self.tried.clear();
+        self.looked_at.clear();
+        self.unread = None;
+    }
+
+    /// Reads a code in a window of a frame, of which other windows may have been looked at.
     pub(super) fn read(
         &mut self,
         picture: &Picture<'_>,
         window: Window,
         effort: &mut Effort,
     ) -> Option<Found> {
-        self.tried.clear();
-        self.unread = None;
         let pixels = (window.right - window.left) * (window.bottom - window.top);
-        if !effort.pay(pixels as i64 / 256) {
+        if !effort.pay(pixels as i64 / 200) {
             return None;
         }
         corners::find(picture, window, LEAST_RISE, &mut self.corners);
@@ -77,19 +86,24 @@ impl Soft {
         if let Some(found) = self.read_triples(picture, effort) {
             return Some(found);
         }
-        if !effort.pay(self.corners.corners.len().pow(2) as i64 * 4) {
-            return None;
-        }
-        register::completed(picture, &self.corners.corners, &mut self.triples);
+        register::completed(picture, &self.corners.corners, effort, &mut self.triples);
         self.read_triples(picture, effort)
     }
 
     fn read_triples(&mut self, picture: &Picture<'_>, effort: &mut Effort) -> Option<Found> {
         for i in 0..self.triples.len() {
-            if self.tried.len() >= MOST_GRIDS || !effort.pay(150) {
+            let triple = self.triples[i];
+            let points = triple.corners.map(|corner| corner.at);
+            let is_old = self.looked_at.iter().any(|old| {
+                old.iter().zip(&points).all(|(a, b)| a.minus(*b).length() < SAME_CORNER)
+            });
+            if is_old {
+                continue;
+            }
+            if self.tried.len() >= MOST_GRIDS || !effort.pay(300) {
                 return None;
             }
-            let triple = self.triples[i];
+            self.looked_at.push(points);
             for mut grid in register::grids(picture, &triple).into_iter().flatten() {
                 let is_known = self.tried.iter().any(|tried| is_same(tried, &grid));
                 if grid.fit < LEAST_FIT || is_known || self.tried.len() >= MOST_GRIDS {
