@@ -26,6 +26,7 @@ pub mod pictures;
 mod read;
 mod reed_solomon;
 mod register;
+pub mod scanner;
 mod segments;
 mod soft;
 mod symbol;

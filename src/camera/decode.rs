@@ -29,6 +29,7 @@ use super::corners::Window;
 use super::enlarge::Crop;
 use super::geometry::Picture;
 use super::guard::{Patience, guarded};
+use super::register::Grid;
 use super::soft::{Effort, Soft};
 
 pub use super::hint::{Hint, hint};
@@ -89,6 +90,8 @@ pub fn payloads(frame: &Frame) -> Vec<Payload> {
 #[derive(Default)]
 pub(super) struct Cascade {
     pub(super) soft: Soft,
+    /// Where the soft reader read the last code.
+    pub(super) place: Option<Grid>,
     crop: Crop,
     binariser: Binariser,
 }
@@ -113,11 +116,18 @@ pub enum Stage {
 impl Cascade {
     /// See [`payloads`].
     pub(super) fn payloads(&mut self, frame: &Frame) -> Vec<Payload> {
+        self.soft.start();
         self.read(frame, &mut Effort(EFFORT)).map_or_else(Vec::new, |(payloads, _)| payloads)
     }
 
     /// Reads a frame; tells also which stage did.
-    fn read(&mut self, frame: &Frame, effort: &mut Effort) -> Option<(Vec<Payload>, Stage)> {
+    ///
+    /// Not of a frame that is not whole. The soft reader may have been started on the frame.
+    pub(super) fn read(
+        &mut self,
+        frame: &Frame,
+        effort: &mut Effort,
+    ) -> Option<(Vec<Payload>, Stage)> {
         if !frame.is_whole() {
             return None;
         }
@@ -131,7 +141,6 @@ impl Cascade {
             height: frame.height as usize,
             luma: &frame.luma,
         };
-        self.soft.start();
         let likely = super::hint::likely_area(frame).map(|(columns, rows)| Window {
             left: columns.start.saturating_sub(AROUND),
             top: rows.start.saturating_sub(AROUND),
@@ -141,12 +150,14 @@ impl Cascade {
         if let Some(window) = likely
             && let Some(found) = self.soft.read(&picture, window, effort)
         {
+            self.place = Some(found.grid);
             return Some((distinct(vec![found.bytes]), Stage::Likely));
         }
         let whole = Window { left: 0, top: 0, right: picture.width, bottom: picture.height };
         if likely != Some(whole)
             && let Some(found) = self.soft.read(&picture, whole, effort)
         {
+            self.place = Some(found.grid);
             return Some((distinct(vec![found.bytes]), Stage::Whole));
         }
         if plain.corners > MAX_CORNERS {

@@ -8,7 +8,7 @@
 
 use super::geometry::{Picture, Point};
 use super::register::Grid;
-use super::symbol::{Format, Module};
+use super::symbol::{Format, Layout, Module};
 
 /// Samples on each side of a module.
 pub(super) const PER_MODULE: usize = 2;
@@ -243,28 +243,7 @@ impl Equaliser {
     /// Finds the format that agrees best, and whether the code is mirrored, and fixes its modules.
     fn read_format(&mut self, grid: &Grid) {
         let side = self.side;
-        let mut bits = [[0.0_f32; 15]; 2];
-        for (place, module) in grid.layout.modules.iter().enumerate() {
-            if let Module::Format(bit) = module {
-                let (x, y) = (place % side, place / side);
-                bits[0][usize::from(*bit)] += self.values[place].clamp(-1.0, 1.0);
-                bits[1][usize::from(*bit)] += self.values[x * side + y].clamp(-1.0, 1.0);
-            }
-        }
-        let mut best = (f32::MIN, Format::of(0), false);
-        for data in 0..Format::COUNT {
-            let format = Format::of(data);
-            let printed = format.bits();
-            for (is_mirrored, bits) in [(false, &bits[0]), (true, &bits[1])] {
-                let score: f32 = (0..15)
-                    .map(|bit| if printed >> bit & 1 == 1 { bits[bit] } else { -bits[bit] })
-                    .sum();
-                if score > best.0 {
-                    best = (score, format, is_mirrored);
-                }
-            }
-        }
-        let (_, format, is_mirrored) = best;
+        let (format, is_mirrored) = format_of(grid.layout, &self.values);
         self.format = Some((format, is_mirrored));
         let printed = format.bits();
         for (place, module) in grid.layout.modules.iter().enumerate() {
@@ -387,6 +366,33 @@ impl Equaliser {
             }
         }
     }
+}
+
+/// Finds the format that agrees best with the values of modules, and whether they are mirrored.
+pub(super) fn format_of(layout: &Layout, values: &[f32]) -> (Format, bool) {
+    let side = layout.side;
+    let mut bits = [[0.0_f32; 15]; 2];
+    for (place, module) in layout.modules.iter().enumerate() {
+        if let Module::Format(bit) = module {
+            let (x, y) = (place % side, place / side);
+            bits[0][usize::from(*bit)] += values[place].clamp(-1.0, 1.0);
+            bits[1][usize::from(*bit)] += values[x * side + y].clamp(-1.0, 1.0);
+        }
+    }
+    let mut best = (f32::MIN, Format::of(0), false);
+    for data in 0..Format::COUNT {
+        let format = Format::of(data);
+        let printed = format.bits();
+        for (is_mirrored, bits) in [(false, &bits[0]), (true, &bits[1])] {
+            let score: f32 = (0..15)
+                .map(|bit| if printed >> bit & 1 == 1 { bits[bit] } else { -bits[bit] })
+                .sum();
+            if score > best.0 {
+                best = (score, format, is_mirrored);
+            }
+        }
+    }
+    (best.1, best.2)
 }
 
 /// Most times that the grid is moved, and the move, in modules, after which it is not again.

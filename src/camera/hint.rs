@@ -21,8 +21,10 @@ pub enum Hint {
     Glare,
     /// Less distance: the code is too small in the picture.
     Closer,
-    /// A steadier hand, or time to focus.
+    /// A steadier hand, or, of a single frame, time to focus.
     Steady,
+    /// Time to focus, or another distance: the picture is still and yet blurred.
+    Focus,
 }
 
 /// A frame is dark when 19 of 20 pixels are below this level.

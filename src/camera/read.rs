@@ -19,7 +19,8 @@ const MOST: usize = 255;
 pub(super) struct Reader {
     words: Vec<Word>,
     data: Vec<u8>,
-    places: Vec<(u8, u8)>,
+    /// The corrected code words in printed order, each with its block.
+    corrected: Vec<(u8, u8)>,
     /// How many blocks of the last code could not be corrected.
     pub(super) failed: usize,
     pub(super) blocks: usize,
@@ -60,11 +61,9 @@ impl Reader {
             word.doubt = 1.0 - right;
             self.words.push(word);
         }
-        // Block after block, each by its place in the printed order.
-        self.places.clear();
-        self.places.resize(layout.code_words(), (0, 0));
-        let mut printed = [[0_u16; MOST]; 1];
-        let mut used = 0;
+        self.corrected.clear();
+        self.corrected.resize(layout.code_words(), (0, 0));
+        let mut printed = [0_u16; MOST];
         let mut is_strict = false;
         self.data.clear();
         self.failed = 0;
@@ -77,15 +76,17 @@ impl Reader {
             }
             blocks.for_each(|word, of, place| {
                 if of == block {
-                    printed[0][place] = word as u16;
+                    printed[place] = word as u16;
                 }
             });
-            let words: &[u16] = &printed[0][..length];
+            let words: &[u16] = &printed[..length];
             let mut symbols = [0; MOST];
             match corrected(&self.words, words, blocks.checks, &mut symbols) {
                 Some(erased) => {
                     is_strict |= erased + 10 > blocks.checks;
-                    used = used.max(erased);
+                    for (word, symbol) in words.iter().zip(&symbols) {
+                        self.corrected[usize::from(*word)] = (*symbol, block as u8);
+                    }
                     self.data.extend_from_slice(&symbols[..data]);
                 }
                 None => self.failed += 1,
@@ -97,6 +98,36 @@ impl Reader {
         segments::bytes_of(&self.data, layout.version, is_strict)
     }
 }
+
+impl Reader {
+    /// Tells how well soft values agree with the code that was read last: that of its worst block,
+    /// 1 where all do and 0 where half do.
+    pub(super) fn support(
+        &self,
+        layout: &Layout,
+        format: Format,
+        is_mirrored: bool,
+        soft: &[f32],
+    ) -> f32 {
+        let side = layout.side;
+        let mut sums = [(0.0_f32, 0.0_f32); 256];
+        for (bits, (symbol, block)) in layout.path.chunks_exact(8).zip(&self.corrected) {
+            let sum = &mut sums[usize::from(*block)];
+            for (bit, place) in bits.iter().enumerate() {
+                let (x, y) = (usize::from(*place) % side, usize::from(*place) / side);
+                let value = soft[if is_mirrored { x * side + y } else { y * side + x }];
+                let value = value.clamp(-SURE, SURE);
+                let is_dark = (symbol >> (7 - bit) & 1 == 1) != format.turns(x, y);
+                sum.0 += if is_dark { value } else { -value };
+                sum.1 += value.abs();
+            }
+        }
+        sums.iter().filter(|sum| sum.1 > 0.0).map(|sum| sum.0 / sum.1).fold(1.0, f32::min)
+    }
+}
+
+/// Soft value above which a module is simply sure.
+pub(super) const SURE: f32 = 4.0;
 
 /// Corrects one block; returns how many symbols were erased for it.
 fn corrected(words: &[Word], places: &[u16], checks: usize, symbols: &mut [u8; MOST]) -> Option<usize> {

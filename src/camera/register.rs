@@ -249,6 +249,24 @@ fn timing(picture: &Picture<'_>, [origin, right, below]: [Point; 3], span: f32, 
     best
 }
 
+/// Lays a grid again that was laid over the frame before.
+pub(super) fn followed(picture: &Picture<'_>, before: &Grid) -> Option<Grid> {
+    let side = before.layout.side as f32;
+    let mut points = [Point::default(); 3];
+    let places = [(3.5, 3.5), (side - 3.5, 3.5), (3.5, side - 3.5)];
+    for (point, (u, v)) in points.iter_mut().zip(places) {
+        let at = Point::new(u, v);
+        if !picture.holds(before.plane.map(at)) {
+            return None;
+        }
+        *point = matched(picture, &before.plane, at, Pattern::Corner, FOLLOWED)?.0;
+    }
+    grid(picture, points, before.layout.version, 0.0, 0.0)
+}
+
+/// How far a code may move from one frame to the next to be followed, in modules.
+const FOLLOWED: f32 = 5.0;
+
 /// Lays the grid of a version.
 fn grid(picture: &Picture<'_>, points: [Point; 3], version: usize, g: f32, h: f32) -> Option<Grid> {
     let layout = Layout::of(version)?;

@@ -90,6 +90,43 @@ impl Soft {
         self.read_triples(picture, effort)
     }
 
+    /// Reads the code of the frame before where it has moved to.
+    pub(super) fn follow(
+        &mut self,
+        picture: &Picture<'_>,
+        before: &Grid,
+        effort: &mut Effort,
+    ) -> Option<Found> {
+        if !effort.pay(1_000) {
+            return None;
+        }
+        let grid = register::followed(picture, before)?;
+        self.read_new(picture, grid, effort)
+    }
+
+    /// Reads the code under a grid, unless it was tried before.
+    fn read_new(
+        &mut self,
+        picture: &Picture<'_>,
+        mut grid: Grid,
+        effort: &mut Effort,
+    ) -> Option<Found> {
+        let is_known = self.tried.iter().any(|tried| is_same(tried, &grid));
+        if grid.fit < LEAST_FIT || is_known || self.tried.len() >= MOST_GRIDS {
+            return None;
+        }
+        self.tried.push(grid);
+        if let Some(bytes) = self.read_grid(picture, &mut grid, effort) {
+            return Some(Found { bytes, grid });
+        }
+        if self.unread.is_none_or(|unread| grid.fit > unread.fit) {
+            self.unread = Some(grid);
+            self.unread_soft.clear();
+            self.unread_soft.extend_from_slice(&self.equaliser.soft);
+        }
+        None
+    }
+
     fn read_triples(&mut self, picture: &Picture<'_>, effort: &mut Effort) -> Option<Found> {
         for i in 0..self.triples.len() {
             let triple = self.triples[i];
@@ -104,19 +141,9 @@ impl Soft {
                 return None;
             }
             self.looked_at.push(points);
-            for mut grid in register::grids(picture, &triple).into_iter().flatten() {
-                let is_known = self.tried.iter().any(|tried| is_same(tried, &grid));
-                if grid.fit < LEAST_FIT || is_known || self.tried.len() >= MOST_GRIDS {
-                    continue;
-                }
-                self.tried.push(grid);
-                if let Some(bytes) = self.read_grid(picture, &mut grid, effort) {
-                    return Some(Found { bytes, grid });
-                }
-                if self.unread.is_none_or(|unread| grid.fit > unread.fit) {
-                    self.unread = Some(grid);
-                    self.unread_soft.clear();
-                    self.unread_soft.extend_from_slice(&self.equaliser.soft);
+            for grid in register::grids(picture, &triple).into_iter().flatten() {
+                if let Some(found) = self.read_new(picture, grid, effort) {
+                    return Some(found);
                 }
             }
         }

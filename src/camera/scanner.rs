@@ -1,0 +1,271 @@
+//! Reads a code from the frames of a camera, one after the other.
+//!
+//! A frame that is not read is not lost: where a code lies is looked at first in the next one, and
+//! the soft values of its modules are added up over the frames, until together they can be read.
+//! Noise averages out, and a reflection that moves covers other modules in each frame.
+//!
+//! Two codes are never added up. Values are added only where they agree with those so far, and a
+//! code read from the sum counts only where the newest frame agrees with each of its blocks.
+
+use std::time::Duration;
+
+use super::Frame;
+use super::corners::Window;
+use super::decode::{Cascade, Payload};
+use super::equalise::format_of;
+use super::geometry::{Picture, Point};
+use super::hint::{Hint, hint};
+use super::read::SURE;
+use super::register::Grid;
+use super::soft::Effort;
+use super::symbol::Layout;
+
+/// How long nothing may be read before a hint is given. Chosen: most cards are read within it, and
+/// advice that flickers helps nobody.
+pub const HINT_AFTER: Duration = Duration::from_millis(700);
+
+/// How much may be done for a frame, in about microseconds. Chosen: three quarters of what a single
+/// frame may take, since the next one comes anyway.
+const EFFORT: i64 = 22_000;
+
+/// How well the fixed patterns must agree for a frame to be added up. Measured: see
+/// [`soft`](super::soft).
+const LEAST_FIT: f32 = 0.85;
+
+/// Agreement of two frames from which they show the same code, and up to which they do not; 1 is
+/// all modules. Measured on bursts of hard frames: see the tests.
+const SAME_FROM: f32 = 0.4;
+const OTHER_BELOW: f32 = 0.25;
+
+/// Agreement of the newest frame with each block of a code that was read from a sum.
+const LEAST_SUPPORT: f32 = 0.2;
+
+/// Frames without a grid after which what was added up is given up.
+const MOST_LOST: u32 = 15;
+
+/// Pixels between the samples by which movement is seen.
+const STEP: usize = 16;
+
+/// Mean difference of the samples of two frames above which the picture moves, in levels. Chosen:
+/// noise gives up to 8 in the dark.
+const MOVING: u32 = 10;
+
+/// What a frame gave.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Scan {
+    /// What was read, each payload once.
+    pub payloads: Vec<Payload>,
+    /// What would help, where nothing was read for [`HINT_AFTER`].
+    pub hint: Option<Hint>,
+    /// Whether frames before were needed for it.
+    pub is_fused: bool,
+}
+
+/// Reads codes over the frames of one camera.
+#[derive(Default)]
+pub struct Scanner {
+    cascade: Cascade,
+    fused: Fused,
+    /// Where a code was seen last.
+    place: Option<Grid>,
+    lost: u32,
+    samples: Vec<u8>,
+    is_moving: bool,
+    /// What the last frame gave, for one that is the same.
+    last: Scan,
+    unread_since: Option<Duration>,
+}
+
+impl Scanner {
+    /// Makes a scanner that has seen nothing yet.
+    pub fn new() -> Scanner {
+        Scanner::default()
+    }
+
+    /// Forgets all frames, as for another camera or another person.
+    pub fn reset(&mut self) {
+        self.fused.clear();
+        self.place = None;
+        self.samples.clear();
+        self.last = Scan::default();
+        self.unread_since = None;
+    }
+
+    /// Reads a frame that was taken at a time, counted from any moment.
+    pub fn read(&mut self, frame: &Frame, at: Duration) -> Scan {
+        if !frame.is_whole() {
+            return Scan::default();
+        }
+        let scan = if self.is_same_picture(frame) {
+            Scan { hint: None, ..self.last.clone() }
+        } else {
+            self.read_new(frame)
+        };
+        self.last = scan.clone();
+        if !scan.payloads.is_empty() {
+            self.unread_since = None;
+            return scan;
+        }
+        let since = *self.unread_since.get_or_insert(at);
+        let is_due = at.saturating_sub(since) >= HINT_AFTER;
+        Scan { hint: if is_due { self.hint(frame) } else { None }, ..scan }
+    }
+
+    fn hint(&self, frame: &Frame) -> Option<Hint> {
+        match hint(frame) {
+            Some(Hint::Steady) if !self.is_moving => Some(Hint::Focus),
+            other => other,
+        }
+    }
+
+    fn read_new(&mut self, frame: &Frame) -> Scan {
+        let picture = Picture {
+            width: frame.width as usize,
+            height: frame.height as usize,
+            luma: &frame.luma,
+        };
+        let mut effort = Effort(EFFORT);
+        let soft = &mut self.cascade.soft;
+        soft.start();
+        // Where the code was is where it is most likely.
+        let mut found = None;
+        if let Some(place) = self.place {
+            found = soft.follow(&picture, &place, &mut effort);
+            if found.is_none()
+                && let Some(window) = around(&picture, &place)
+            {
+                found = soft.read(&picture, window, &mut effort);
+            }
+        }
+        if let Some(found) = found {
+            self.place = Some(found.grid);
+            self.lost = 0;
+            self.fused.clear();
+            return Scan { payloads: vec![Payload { bytes: found.bytes }], ..Scan::default() };
+        }
+        self.cascade.place = None;
+        if let Some((payloads, _)) = self.cascade.read(frame, &mut effort) {
+            self.place = self.cascade.place.or(self.place);
+            self.lost = 0;
+            self.fused.clear();
+            return Scan { payloads, ..Scan::default() };
+        }
+        let Some(grid) = self.cascade.soft.unread.filter(|grid| grid.fit >= LEAST_FIT) else {
+            self.lost += 1;
+            if self.lost > MOST_LOST {
+                self.place = None;
+                self.fused.clear();
+            }
+            return Scan::default();
+        };
+        self.place = Some(grid);
+        self.lost = 0;
+        let read = self.fused.add(&grid, &mut self.cascade);
+        if read.is_some() {
+            self.fused.clear();
+        }
+        let payloads: Vec<Payload> = read.map(|bytes| Payload { bytes }).into_iter().collect();
+        Scan { is_fused: !payloads.is_empty(), payloads, hint: None }
+    }
+
+    /// Tells whether a frame is the one before, and takes note of it and of how much it moved.
+    ///
+    /// A picture from a file comes again and again; two frames of a camera differ by their noise.
+    fn is_same_picture(&mut self, frame: &Frame) -> bool {
+        let width = frame.width as usize;
+        let rows = frame.luma.chunks_exact(width).step_by(STEP);
+        let samples = rows.flat_map(|row| row.iter().step_by(STEP));
+        let count = (width.div_ceil(STEP)) * (frame.height as usize).div_ceil(STEP);
+        if self.samples.len() != count {
+            self.samples.clear();
+            self.samples.extend(samples);
+            self.is_moving = false;
+            return false;
+        }
+        let mut difference = 0_u32;
+        for (before, now) in self.samples.iter_mut().zip(samples) {
+            difference += u32::from(before.abs_diff(*now));
+            *before = *now;
+        }
+        self.is_moving = difference > MOVING * count as u32;
+        difference == 0
+    }
+}
+
+/// The surroundings of a code in a frame, with room for it to move.
+fn around(picture: &Picture<'_>, grid: &Grid) -> Option<Window> {
+    let side = grid.layout.side as f32;
+    let corners = [(0.0, 0.0), (side, 0.0), (side, side), (0.0, side)]
+        .map(|(u, v)| grid.plane.map(Point::new(u, v)));
+    let bounds = |of: fn(&Point) -> f32, end: usize| {
+        let low = corners.iter().map(of).fold(f32::MAX, f32::min);
+        let high = corners.iter().map(of).fold(f32::MIN, f32::max);
+        let room = (0.3 * (high - low)).max(40.0);
+        // No number at all becomes 0.
+        let (low, high) = ((low - room).max(0.0) as usize, (high + room).max(0.0) as usize);
+        (low.min(end), high.min(end))
+    };
+    let (left, right) = bounds(|p| p.x, picture.width);
+    let (top, bottom) = bounds(|p| p.y, picture.height);
+    (left < right && top < bottom).then_some(Window { left, top, right, bottom })
+}
+
+/// Soft values added up over frames.
+#[derive(Default)]
+struct Fused {
+    layout: Option<&'static Layout>,
+    sums: Vec<f32>,
+    frames: u32,
+}
+
+impl Fused {
+    fn clear(&mut self) {
+        self.layout = None;
+        self.frames = 0;
+    }
+
+    /// Adds the last unread frame and tries to read the sum.
+    fn add(&mut self, grid: &Grid, cascade: &mut Cascade) -> Option<Vec<u8>> {
+        let soft = &mut cascade.soft;
+        let values = &soft.unread_soft;
+        if values.len() != grid.layout.modules.len() {
+            return None;
+        }
+        let is_same_kind = self.layout.is_some_and(|layout| layout.version == grid.layout.version);
+        let agreement = if is_same_kind { agreement(&self.sums, self.frames, values) } else { 0.0 };
+        if !is_same_kind || agreement < OTHER_BELOW {
+            self.layout = Some(grid.layout);
+            self.sums.clear();
+            self.sums.extend(values.iter().map(|value| value.clamp(-MOST_SURE, MOST_SURE)));
+            self.frames = 1;
+            return None;
+        }
+        if agreement < SAME_FROM {
+            return None;
+        }
+        for (sum, value) in self.sums.iter_mut().zip(values) {
+            *sum += value.clamp(-MOST_SURE, MOST_SURE);
+        }
+        self.frames += 1;
+        let (format, is_mirrored) = format_of(grid.layout, &self.sums);
+        let bytes = soft.reader.read(grid.layout, format, is_mirrored, &self.sums)?;
+        let support = soft.reader.support(grid.layout, format, is_mirrored, values);
+        (support > LEAST_SUPPORT).then_some(bytes)
+    }
+}
+
+/// Most that a module of one frame counts: one frame that is sure and wrong must not outweigh the
+/// others.
+const MOST_SURE: f32 = 12.0;
+
+/// How well values agree with the mean of those added up, where both are sure: 1 is everywhere, 0
+/// is as often as not.
+fn agreement(sums: &[f32], frames: u32, values: &[f32]) -> f32 {
+    let (mut product, mut size) = (0.0_f32, 0.0_f32);
+    for (sum, value) in sums.iter().zip(values) {
+        let (a, b) = ((sum / frames as f32).clamp(-SURE, SURE), value.clamp(-SURE, SURE));
+        product += a * b;
+        size += (a * b).abs();
+    }
+    if size > 0.0 { product / size } else { 0.0 }
+}
