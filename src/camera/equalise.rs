@@ -38,6 +38,10 @@ pub(super) struct Equaliser {
     /// Mean and spread of the neighbourhood of each module.
     light: Vec<(f32, f32)>,
     sums: Vec<(f64, f64)>,
+    /// Light that the mean of the neighbourhood is too coarse for, in levels.
+    shade: Vec<f32>,
+    /// How far each module is from what its neighbourhood leads to expect, in levels.
+    off: Vec<f32>,
     /// What a module must be: 1 dark, -1 light, 0 unknown.
     fixed: Vec<f32>,
     /// What the filter makes of each: 1 is dark, -1 light.
@@ -56,6 +60,8 @@ impl Equaliser {
     pub(super) fn begin(&mut self, picture: &Picture<'_>, grid: &Grid) -> bool {
         self.side = grid.layout.side;
         self.fix(grid);
+        self.shade.clear();
+        self.shade.resize(self.side * self.side, 0.0);
         self.sample(picture, grid);
         if !self.first_filter() {
             return false;
@@ -72,6 +78,7 @@ impl Equaliser {
         for round in 0..MOST_ROUNDS {
             self.decide();
             let moved = self.align(grid);
+            self.shade();
             self.sample(picture, grid);
             self.filter::<PLAIN>(1.0);
             if round > 0 && moved < SETTLED {
@@ -141,7 +148,8 @@ impl Equaliser {
                 let mean = (d.0 - b.0 - c.0 + a.0) / count;
                 let square = (d.1 - b.1 - c.1 + a.1) / count;
                 let spread = (square - mean * mean).max(4.0).sqrt();
-                self.light.push((mean as f32, spread as f32));
+                let shade = self.shade[y * side + x];
+                self.light.push((mean as f32 + shade, spread as f32));
             }
         }
     }
@@ -287,6 +295,8 @@ impl Equaliser {
         let Some(weights) = solved(matrix, right, 1e-3) else {
             return 0.0;
         };
+        self.off.clear();
+        self.off.resize(side * side, 0.0);
         let mut system = super::geometry::System::<8>::default();
         let half = side as f64 / 2.0;
         for y in 1..side - 1 {
@@ -297,6 +307,7 @@ impl Equaliser {
                 let middle = self.middle(x, y);
                 let level = |place: usize| (self.samples[place] - mean) / spread;
                 let error = (expected - level(middle)).clamp(-1.5, 1.5);
+                self.off[y * side + x] = -error * spread;
                 let per_module = PER_MODULE as f32 / 2.0;
                 let gu = f64::from((level(middle + 1) - level(middle - 1)) * per_module);
                 let gv = f64::from((level(middle + row) - level(middle - row)) * per_module);
@@ -338,6 +349,23 @@ impl Equaliser {
         most
     }
 
+    /// Follows light that changes within a few modules, as a reflection does: by how far the modules
+    /// around are off together.
+    fn shade(&mut self) {
+        let side = self.side;
+        for y in 0..side {
+            for x in 0..side {
+                let (mut sum, mut count) = (0.0, 0.0);
+                for ny in y.saturating_sub(SHADE_REACH)..(y + SHADE_REACH + 1).min(side) {
+                    let (left, right) = (x.saturating_sub(SHADE_REACH), (x + SHADE_REACH + 1).min(side));
+                    sum += self.off[ny * side + left..ny * side + right].iter().sum::<f32>();
+                    count += (right - left) as f32;
+                }
+                self.shade[y * side + x] += sum / count;
+            }
+        }
+    }
+
     /// Makes soft values of the filter's, by how far those of the neighbourhood are off.
     fn weigh(&mut self) {
         let side = self.side;
@@ -362,7 +390,8 @@ impl Equaliser {
                 let place = y * side + x;
                 let spread = self.light[place].1;
                 let noise = (0.5 * self.noise + 0.5 * sum / count) / (spread * spread);
-                self.soft.push(2.0 * self.values[place] / noise.max(0.01));
+                let soft = 2.0 * self.values[place] / noise.max(0.01);
+                self.soft.push(if self.is_washed_out(x, y) { 0.01 * soft } else { soft });
             }
         }
     }
@@ -395,9 +424,31 @@ pub(super) fn format_of(layout: &Layout, values: &[f32]) -> (Format, bool) {
     (best.1, best.2)
 }
 
+/// Modules before and behind one whose light is taken for the same.
+const SHADE_REACH: usize = 2;
+
 /// Most times that the grid is moved, and the move, in modules, after which it is not again.
 const MOST_ROUNDS: usize = 6;
 const SETTLED: f64 = 0.06;
+
+impl Equaliser {
+    /// Tells whether a module and its neighbours are as light as can be: a reflection hides them.
+    fn is_washed_out(&self, x: usize, y: usize) -> bool {
+        let middle = self.middle(x, y);
+        if self.samples[middle] < WASHED_OUT {
+            return false;
+        }
+        let row = self.row();
+        let light = (0..9).filter(|i| {
+            let place = middle + i / 3 * PER_MODULE * row + i % 3 * PER_MODULE;
+            self.samples[place - PER_MODULE * row - PER_MODULE] >= WASHED_OUT
+        });
+        light.count() >= 7
+    }
+}
+
+/// Level from which a pixel is as light as can be.
+const WASHED_OUT: f32 = 246.0;
 
 /// Ridge of the regression, in parts of the mean of the diagonal.
 const RIDGE: f32 = 0.01;
