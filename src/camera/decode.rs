@@ -30,7 +30,7 @@ use super::enlarge::Crop;
 use super::geometry::Picture;
 use super::guard::{Patience, guarded};
 use super::register::Grid;
-use super::soft::{Effort, Soft};
+use super::soft::{Effort, LEAST_RISE, SECOND_RISE, Soft};
 
 pub use super::hint::{Hint, hint};
 
@@ -147,15 +147,17 @@ impl Cascade {
             right: (columns.end + AROUND).min(picture.width),
             bottom: (rows.end + AROUND).min(picture.height),
         });
-        if let Some(window) = likely
-            && let Some(found) = self.soft.read(&picture, window, effort)
-        {
-            self.place = Some(found.grid);
-            return Some((distinct(vec![found.bytes]), Stage::Likely));
+        if let Some(window) = likely {
+            for least_rise in [LEAST_RISE, SECOND_RISE] {
+                if let Some(found) = self.soft.read(&picture, window, least_rise, effort) {
+                    self.place = Some(found.grid);
+                    return Some((distinct(vec![found.bytes]), Stage::Likely));
+                }
+            }
         }
         let whole = Window { left: 0, top: 0, right: picture.width, bottom: picture.height };
         if likely != Some(whole)
-            && let Some(found) = self.soft.read(&picture, whole, effort)
+            && let Some(found) = self.soft.read(&picture, whole, LEAST_RISE, effort)
         {
             self.place = Some(found.grid);
             return Some((distinct(vec![found.bytes]), Stage::Whole));

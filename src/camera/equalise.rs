@@ -26,8 +26,9 @@ const PLAIN: usize = SAMPLES + 1;
 /// The same, and eight neighbours.
 const WITH_NEIGHBOURS: usize = PLAIN + 8;
 
-/// Modules before and behind one that count as its neighbourhood for light.
-const LIGHT_REACH: usize = 4;
+/// Modules before and behind one that count as its neighbourhood for light. Measured: of 640 hard
+/// pictures 2, 3, 4 and 6 read 559, 559, 556 and 547.
+const LIGHT_REACH: usize = 3;
 
 /// Memory that is used again from code to code, and the values of the last one.
 #[derive(Default)]
@@ -424,8 +425,9 @@ pub(super) fn format_of(layout: &Layout, values: &[f32]) -> (Format, bool) {
     (best.1, best.2)
 }
 
-/// Modules before and behind one whose light is taken for the same.
-const SHADE_REACH: usize = 2;
+/// Modules before and behind one whose light is taken for the same. Measured: of 640 hard pictures
+/// 1, 2 and 3 read 554, 559 and 561.
+const SHADE_REACH: usize = 3;
 
 /// Most times that the grid is moved, and the move, in modules, after which it is not again.
 const MOST_ROUNDS: usize = 6;

@@ -17,7 +17,7 @@ use super::geometry::{Picture, Point};
 use super::hint::{Hint, hint};
 use super::read::SURE;
 use super::register::Grid;
-use super::soft::Effort;
+use super::soft::{Effort, LEAST_RISE};
 use super::symbol::Layout;
 
 /// How long nothing may be read before a hint is given. Chosen: most cards are read within it, and
@@ -134,7 +134,7 @@ impl Scanner {
             if found.is_none()
                 && let Some(window) = around(&picture, &place)
             {
-                found = soft.read(&picture, window, &mut effort);
+                found = soft.read(&picture, window, LEAST_RISE, &mut effort);
             }
         }
         if let Some(found) = found {

@@ -270,3 +270,92 @@ static BLOCKS: [[u8; 40]; 4] = [
     [1, 1, 2, 2, 4, 4, 6, 6, 8, 8, 8, 10, 12, 16, 12, 17, 16, 18, 21, 20, 23, 23, 25, 27, 29, 34, 34, 35, 38, 40, 43, 45, 48, 51, 53, 56, 59, 62, 65, 68],
     [1, 1, 2, 4, 4, 4, 5, 6, 8, 8, 11, 11, 16, 16, 18, 16, 19, 21, 25, 25, 25, 34, 30, 32, 35, 37, 40, 42, 45, 48, 51, 54, 57, 60, 63, 66, 70, 74, 77, 81],
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_version_has_as_many_code_words_as_the_norm_says() {
+        // ISO/IEC 18004, table of data capacity: versions 1, 2, 7, 14, 21, 32 and 40.
+        for (version, words, remainder) in
+            [(1, 26, 0), (2, 44, 7), (7, 196, 0), (14, 581, 3), (21, 1156, 4), (32, 2465, 0), (40, 3706, 0)]
+        {
+            let layout = Layout::of(version).expect("a version");
+            assert_eq!((layout.code_words(), layout.path.len() % 8), (words, remainder), "{version}");
+        }
+        assert!(Layout::of(0).is_none() && Layout::of(41).is_none());
+    }
+
+    #[test]
+    fn the_blocks_share_out_all_code_words_once() {
+        for version in VERSIONS {
+            let layout = Layout::of(version).expect("a version");
+            for level in 0..4 {
+                let blocks = Blocks::of(layout, Format { level, mask: 0 });
+                let mut seen = std::collections::HashSet::new();
+                let mut words = 0;
+                blocks.for_each(|word, block, place| {
+                    assert_eq!(word, words, "in order");
+                    assert!(seen.insert((block, place)), "{version} {level}");
+                    assert!(place < blocks.data_of(block) + blocks.checks);
+                    words += 1;
+                });
+                assert_eq!(words, layout.code_words(), "{version} {level}");
+            }
+        }
+    }
+
+    #[test]
+    fn alignment_patterns_are_where_the_norm_has_them() {
+        // ISO/IEC 18004, annex E.
+        for (version, expected) in [
+            (2, &[6, 18][..]),
+            (7, &[6, 22, 38]),
+            (15, &[6, 26, 48, 70]),
+            (22, &[6, 26, 50, 74, 98]),
+            (32, &[6, 34, 60, 86, 112, 138]),
+            (36, &[6, 24, 50, 76, 102, 128, 154]),
+            (40, &[6, 30, 58, 86, 114, 142, 170]),
+        ] {
+            assert_eq!(alignment(version), expected, "{version}");
+        }
+    }
+
+    #[test]
+    fn format_and_version_have_the_check_bits_of_the_norm() {
+        // ISO/IEC 18004: level M with mask 5, and version 7.
+        assert_eq!(Format { level: 0, mask: 5 }.bits(), 0b100_0000_1100_1110);
+        assert_eq!(version_bits(7), 0b00_0111_1100_1001_0100);
+    }
+
+    /// Codes drawn here; the crate that draws them comes with the command line.
+    #[cfg(feature = "cli")]
+    #[test]
+    fn codes_of_another_writer_have_these_fixed_modules_in_all_versions() {
+        use qrcode::{Color, EcLevel, QrCode, Version};
+        for version in VERSIONS {
+            let layout = Layout::of(version).expect("a version");
+            for (ec, level) in
+                [(EcLevel::L, 1), (EcLevel::M, 0), (EcLevel::Q, 3), (EcLevel::H, 2)]
+            {
+                let code = QrCode::with_version(b"0123", Version::Normal(version as i16), ec);
+                let colors = code.expect("fits").to_colors();
+                assert_eq!(colors.len(), layout.modules.len());
+                let dark = |place: usize| colors[place] == Color::Dark;
+                let mut formats: Vec<usize> = (0..8).collect();
+                for (place, module) in layout.modules.iter().enumerate() {
+                    match module {
+                        Module::Fixed(is_dark) => assert_eq!(*is_dark, dark(place), "{version} {place}"),
+                        Module::Format(bit) => formats.retain(|mask| {
+                            let printed = Format { level, mask: *mask }.bits();
+                            (printed >> bit & 1 == 1) == dark(place)
+                        }),
+                        Module::Data => {}
+                    }
+                }
+                assert_eq!(formats.len(), 1, "{version}: both copies are of one format");
+            }
+        }
+    }
+}
