@@ -193,7 +193,7 @@ impl Cascade {
 
 /// How much may be done for a frame besides the plain pass, in about microseconds. Chosen: what
 /// reads a frame mostly takes 3,000; the rest is for frames with many things like codes.
-const EFFORT: i64 = 30_000;
+const EFFORT: i64 = 22_000;
 
 /// What rqrr mostly costs of it.
 const RQRR_COST: i64 = 12_000;
