@@ -110,7 +110,8 @@ impl Binariser {
                 level = u32::from(darkest) / 2;
                 if row > 0 && column > 0 {
                     let (left, above) = (place - 1, place - columns);
-                    let around = (self.levels[above] + 2 * self.levels[left] + self.levels[above - 1]) / 4;
+                    let around =
+                        (self.levels[above] + 2 * self.levels[left] + self.levels[above - 1]) / 4;
                     if u32::from(darkest) < around {
                         level = around;
                     }
@@ -150,8 +151,10 @@ mod tests {
     fn eight_levels_are_compared_as_one_by_one() {
         for threshold in 0..=255_u8 {
             for first in 0..=255_u8 {
-                let levels = std::array::from_fn(|i| first.wrapping_mul(3).wrapping_add(41 * i as u8));
-                let expected = (0..8).fold(0, |bits, i| bits | u8::from(levels[i] <= threshold) << i);
+                let levels =
+                    std::array::from_fn(|i| first.wrapping_mul(3).wrapping_add(31 * i as u8));
+                let expected =
+                    (0..8).fold(0, |bits, i| bits | u8::from(levels[i] <= threshold) << i);
                 assert_eq!(not_above(levels, threshold), expected, "{levels:?} {threshold}");
             }
         }

@@ -64,7 +64,8 @@ pub(super) fn find(picture: &Picture<'_>, window: Window, least: i16, scratch: &
         return;
     }
     let fill = |line: &mut Vec<i16>, y: usize| {
-        let row = |y: usize| &picture.luma[y * picture.width + window.left..][..right - window.left];
+        let row =
+            |y: usize| &picture.luma[y * picture.width + window.left..][..right - window.left];
         let rows = row(y - 1).iter().zip(row(y)).zip(row(y + 1));
         line.clear();
         line.extend(rows.map(|((a, b), c)| i16::from(*a) + 2 * i16::from(*b) + i16::from(*c)));
@@ -109,10 +110,13 @@ const RISE_OF_BEND: f32 = 1.8;
 fn median(counts: &[u32; 256]) -> usize {
     let half = counts.iter().sum::<u32>() / 2;
     let mut below = 0;
-    counts.iter().position(|count| {
-        below += count;
-        below > half
-    }).unwrap_or(0)
+    counts
+        .iter()
+        .position(|count| {
+            below += count;
+            below > half
+        })
+        .unwrap_or(0)
 }
 
 /// Cuts a line into rises and falls of at least `least`.
@@ -208,7 +212,8 @@ fn crossed(line: &[i16], from: Turn, to: Turn) -> f32 {
         let (here, next) = (f32::from(line[at as usize]), f32::from(line[at as usize + 1]));
         if (next <= half) == is_fall && (next >= half) != is_fall {
             let step = next - here;
-            return at as f32 + if step == 0.0 { 0.5 } else { ((half - here) / step).clamp(0.0, 1.0) };
+            return at as f32
+                + if step == 0.0 { 0.5 } else { ((half - here) / step).clamp(0.0, 1.0) };
         }
     }
     (from.at + to.at) as f32 / 2.0
@@ -252,8 +257,11 @@ fn along(
     scratch: &mut Scratch,
 ) -> Option<(f32, f32)> {
     let (x, y) = ((at.x + 0.5) as usize, (at.y + 0.5) as usize);
-    let (place, beside, end, ends) =
-        if is_row { (x, y, picture.width, picture.height) } else { (y, x, picture.height, picture.width) };
+    let (place, beside, end, ends) = if is_row {
+        (x, y, picture.width, picture.height)
+    } else {
+        (y, x, picture.height, picture.width)
+    };
     if beside == 0 || beside + 1 >= ends {
         return None;
     }

@@ -141,10 +141,13 @@ impl Equaliser {
         self.light.clear();
         for y in 0..side {
             for x in 0..side {
-                let (left, right) = (x.saturating_sub(LIGHT_REACH), (x + LIGHT_REACH + 1).min(side));
-                let (top, bottom) = (y.saturating_sub(LIGHT_REACH), (y + LIGHT_REACH + 1).min(side));
+                let (left, right) =
+                    (x.saturating_sub(LIGHT_REACH), (x + LIGHT_REACH + 1).min(side));
+                let (top, bottom) =
+                    (y.saturating_sub(LIGHT_REACH), (y + LIGHT_REACH + 1).min(side));
                 let at = |x: usize, y: usize| self.sums[y * (side + 1) + x];
-                let (a, b, c, d) = (at(left, top), at(right, top), at(left, bottom), at(right, bottom));
+                let (a, b, c, d) =
+                    (at(left, top), at(right, top), at(left, bottom), at(right, bottom));
                 let count = ((right - left) * (bottom - top)) as f64;
                 let mean = (d.0 - b.0 - c.0 + a.0) / count;
                 let square = (d.1 - b.1 - c.1 + a.1) / count;
@@ -358,7 +361,8 @@ impl Equaliser {
             for x in 0..side {
                 let (mut sum, mut count) = (0.0, 0.0);
                 for ny in y.saturating_sub(SHADE_REACH)..(y + SHADE_REACH + 1).min(side) {
-                    let (left, right) = (x.saturating_sub(SHADE_REACH), (x + SHADE_REACH + 1).min(side));
+                    let (left, right) =
+                        (x.saturating_sub(SHADE_REACH), (x + SHADE_REACH + 1).min(side));
                     sum += self.off[ny * side + left..ny * side + right].iter().sum::<f32>();
                     count += (right - left) as f32;
                 }
@@ -456,11 +460,7 @@ const WASHED_OUT: f32 = 246.0;
 const RIDGE: f32 = 0.01;
 
 /// Solves normal equations of which the lower half is given.
-fn solved<const N: usize>(
-    mut m: [[f32; N]; N],
-    mut x: [f32; N],
-    ridge: f32,
-) -> Option<[f32; N]> {
+fn solved<const N: usize>(mut m: [[f32; N]; N], mut x: [f32; N], ridge: f32) -> Option<[f32; N]> {
     let mean = (0..N).map(|i| m[i][i]).sum::<f32>() / N as f32;
     for (i, row) in m.iter_mut().enumerate() {
         row[i] += mean * ridge + 1e-6;

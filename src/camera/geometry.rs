@@ -113,9 +113,8 @@ impl Homography {
         // Coordinates of about 1 keep the equations well conditioned.
         let scale = pairs.iter().fold(1.0_f64, |m, (p, _, _)| m.max(f64::from(p.x.max(p.y))));
         let offset = pairs[0].1;
-        let size = pairs.iter().fold(1.0_f64, |m, (_, q, _)| {
-            m.max(f64::from(q.minus(offset).length()))
-        });
+        let size =
+            pairs.iter().fold(1.0_f64, |m, (_, q, _)| m.max(f64::from(q.minus(offset).length())));
         let mut system = System::<8>::default();
         for (p, q, weight) in pairs {
             let (u, v) = (f64::from(p.x) / scale, f64::from(p.y) / scale);

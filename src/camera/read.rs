@@ -143,7 +143,12 @@ impl Reader {
 pub(super) const SURE: f32 = 4.0;
 
 /// Corrects one block; returns how many symbols were erased for it.
-fn corrected(words: &[Word], places: &[u16], checks: usize, symbols: &mut [u8; MOST]) -> Option<usize> {
+fn corrected(
+    words: &[Word],
+    places: &[u16],
+    checks: usize,
+    symbols: &mut [u8; MOST],
+) -> Option<usize> {
     let length = places.len();
     let mut order: [u8; MOST] = std::array::from_fn(|i| i as u8);
     let order = &mut order[..length];
@@ -229,7 +234,11 @@ mod tests {
                     for round in 0..2 {
                         let text = format!("{round}{}", version * 7);
                         let (layout, values) = values(text.as_bytes(), version, level);
-                        assert_eq!(read(layout, &values).as_deref(), Some(text.as_bytes()), "{version}");
+                        assert_eq!(
+                            read(layout, &values).as_deref(),
+                            Some(text.as_bytes()),
+                            "{version}"
+                        );
                         masks.insert(format_of(layout, &values).0.mask);
                     }
                 }
@@ -252,9 +261,9 @@ mod tests {
             let (layout, good) = values(&text, 8, EcLevel::L);
             let (format, _) = format_of(layout, &good);
             let mut state = 3;
-            // Code words 8 of 24 check symbols each are wrong in two blocks: 15 and 16 words.
+            // Two blocks with 24 check symbols each: 15 and 16 words are wrong.
             let mut values = good.clone();
-            for word in (0..31).map(|i| i * 6) {
+            for word in (0..31).map(|i| i * 7) {
                 for bit in 0..8 {
                     let place = usize::from(layout.path[word * 8 + bit]);
                     if random(&mut state) % 2 == 0 || bit == 0 {

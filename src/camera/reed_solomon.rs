@@ -115,8 +115,7 @@ fn locator(syndromes: &[u8], erased: &[usize], length: usize) -> Option<([u8; RO
 fn repair(word: &mut [u8], syndromes: &[u8], locator: &[u8; ROOM], degree: usize) -> Option<usize> {
     let mut evaluator = [0; MAX_CHECKS];
     for (i, value) in evaluator[..syndromes.len()].iter_mut().enumerate() {
-        *value = (0..=i.min(degree))
-            .fold(0, |sum, j| sum ^ multiply(locator[j], syndromes[i - j]));
+        *value = (0..=i.min(degree)).fold(0, |sum, j| sum ^ multiply(locator[j], syndromes[i - j]));
     }
     let mut repairs = [(0, 0); MAX_CHECKS];
     let mut found = 0;
@@ -136,10 +135,8 @@ fn repair(word: &mut [u8], syndromes: &[u8], locator: &[u8; ROOM], degree: usize
         if slope == 0 || found == degree || found == MAX_CHECKS {
             return None;
         }
-        let top = evaluator[..syndromes.len()]
-            .iter()
-            .rev()
-            .fold(0, |sum, c| multiply(sum, inverse) ^ c);
+        let top =
+            evaluator[..syndromes.len()].iter().rev().fold(0, |sum, c| multiply(sum, inverse) ^ c);
         repairs[found] = (place, multiply(divide(top, slope), EXP[power % 255]));
         found += 1;
     }

@@ -48,9 +48,9 @@ pub(super) fn triples(corners: &[Corner], found: &mut Vec<Triple>) {
 /// Orders three corners as those of a code, if they may be.
 pub(super) fn triple(three: [Corner; 3]) -> Option<Triple> {
     let size = |c: &Corner| c.across * c.down;
-    let (least, most) = three.iter().fold((f32::MAX, 0.0_f32), |(least, most), c| {
-        (least.min(size(c)), most.max(size(c)))
-    });
+    let (least, most) = three
+        .iter()
+        .fold((f32::MAX, 0.0_f32), |(least, most), c| (least.min(size(c)), most.max(size(c))));
     if most > 3.0 * least {
         return None;
     }
@@ -118,11 +118,21 @@ pub(super) fn completed(
 }
 
 /// Takes two corners for neighbours, or for those across from each other, and looks for the third.
-fn complete(picture: &Picture<'_>, a: Corner, b: Corner, is_diagonal: bool, effort: &mut Effort, found: &mut Vec<Triple>) {
+fn complete(
+    picture: &Picture<'_>,
+    a: Corner,
+    b: Corner,
+    is_diagonal: bool,
+    effort: &mut Effort,
+    found: &mut Vec<Triple>,
+) {
     let along = b.at.minus(a.at);
     let turned = Point::new(-along.y, along.x);
     let (right, below) = if is_diagonal {
-        (Point::default().plus(along, 0.5).plus(turned, 0.5), Point::default().plus(along, 0.5).plus(turned, -0.5))
+        (
+            Point::default().plus(along, 0.5).plus(turned, 0.5),
+            Point::default().plus(along, 0.5).plus(turned, -0.5),
+        )
     } else {
         (along, turned)
     };
@@ -134,7 +144,8 @@ fn complete(picture: &Picture<'_>, a: Corner, b: Corner, is_diagonal: bool, effo
     if !(13.0..=100.0).contains(&span) {
         return;
     }
-    let (right, below) = (Point::default().plus(right, 1.0 / span), Point::default().plus(below, 1.0 / span));
+    let (right, below) =
+        (Point::default().plus(right, 1.0 / span), Point::default().plus(below, 1.0 / span));
     let fit = |at: Point| correlation(picture, Pattern::Corner, at, right, below);
     let known = fit(a.at).min(fit(b.at));
     if known < 0.5 {
@@ -169,7 +180,12 @@ fn complete(picture: &Picture<'_>, a: Corner, b: Corner, is_diagonal: bool, effo
         if best.0 < 0.35 {
             continue;
         }
-        let corner = Corner { at: best.1, across: (a.across * b.across).sqrt(), down: (a.down * b.down).sqrt(), seen: 1 };
+        let corner = Corner {
+            at: best.1,
+            across: (a.across * b.across).sqrt(),
+            down: (a.down * b.down).sqrt(),
+            seen: 1,
+        };
         if let Some(mut triple) = triple([a, b, corner]) {
             triple.fault = 2.0 - known - best.0;
             found.push(triple);
@@ -220,7 +236,12 @@ const LEAST_TIMING: f32 = 0.5;
 
 /// Compares a timing pattern with its picture under some perspectives; returns the best agreement
 /// and its perspective: how much further away the far corner is.
-fn timing(picture: &Picture<'_>, [origin, right, below]: [Point; 3], span: f32, turned: bool) -> (f32, f32) {
+fn timing(
+    picture: &Picture<'_>,
+    [origin, right, below]: [Point; 3],
+    span: f32,
+    turned: bool,
+) -> (f32, f32) {
     let (far, beside) = if turned { (below, right) } else { (right, below) };
     let (along, across) = (far.minus(origin), beside.minus(origin));
     let count = span as usize - 7;
@@ -271,7 +292,6 @@ const FOLLOWED: f32 = 5.0;
 fn grid(picture: &Picture<'_>, points: [Point; 3], version: usize, g: f32, h: f32) -> Option<Grid> {
     let layout = Layout::of(version)?;
     let side = layout.side as f32;
-    let span = side - 7.0;
     let [origin, right, below] = points;
     // In parts of the span from the middle of the first corner:
     // (x, y) = origin + ((1+g) u A + (1+h) v B) / (1 + g u + h v).

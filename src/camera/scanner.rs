@@ -269,3 +269,152 @@ fn agreement(sums: &[f32], frames: u32, values: &[f32]) -> f32 {
     }
     if size > 0.0 { product / size } else { 0.0 }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn evenly(level: u8) -> Frame {
+        Frame { width: 320, height: 240, luma: vec![level; 320 * 240], number: 1, label: None }
+    }
+
+    const FRAME: Duration = Duration::from_millis(33);
+
+    #[test]
+    fn a_hint_comes_only_after_a_while_without_a_code() {
+        let mut scanner = Scanner::new();
+        for i in 0..40 {
+            // No two are the same picture.
+            let scan = scanner.read(&evenly(20 + i as u8 % 2), FRAME * i);
+            let expected = (FRAME * i >= HINT_AFTER).then_some(Hint::Dark);
+            assert_eq!((scan.hint, scan.payloads.len()), (expected, 0), "frame {i}");
+        }
+        scanner.reset();
+        assert_eq!(scanner.read(&evenly(20), FRAME * 40).hint, None, "after a reset");
+    }
+
+    #[test]
+    fn bad_frames_and_times_that_go_back_do_no_harm() {
+        let mut scanner = Scanner::new();
+        let cut_off = Frame { luma: vec![0; 7], ..evenly(0) };
+        assert_eq!(scanner.read(&cut_off, FRAME), Scan::default());
+        scanner.read(&evenly(100), FRAME * 90);
+        scanner.read(&evenly(101), FRAME);
+        for (width, height) in [(1, 1), (50, 3), (3, 50), (64, 64), (41, 999)] {
+            let luma = vec![90; width * height];
+            let frame =
+                Frame { width: width as u32, height: height as u32, luma, number: 1, label: None };
+            assert_eq!(scanner.read(&frame, FRAME).payloads, [], "{width} x {height}");
+        }
+    }
+
+    #[test]
+    fn noise_gives_nothing_over_many_frames() {
+        let mut scanner = Scanner::new();
+        let mut state = 5_u32;
+        for i in 0..30 {
+            let mut frame = evenly(0);
+            frame.luma.fill_with(|| {
+                state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+                (state >> 24) as u8
+            });
+            assert_eq!(scanner.read(&frame, FRAME * i).payloads, []);
+        }
+    }
+
+    /// Codes drawn here; the crate that draws them comes with the command line.
+    #[cfg(feature = "cli")]
+    mod drawn {
+        use qrcode::{Color, EcLevel, QrCode, Version};
+
+        use super::super::super::decode;
+        use super::super::super::symbol::Module;
+        use super::*;
+
+        const MODULE: usize = 4;
+
+        /// A sum of twelve evenly spread numbers, near enough a normal one of deviation 1.
+        fn normal(state: &mut u64) -> f32 {
+            (0..12).fold(-6.0, |sum, _| {
+                *state ^= *state << 13;
+                *state ^= *state >> 7;
+                *state ^= *state << 17;
+                sum + (*state >> 40) as f32 / (1 << 24) as f32
+            })
+        }
+
+        /// A code whose data modules are hidden in noise of `noise` times their contrast.
+        fn noisy(text: &[u8], noise: f32, state: &mut u64) -> Frame {
+            let code = QrCode::with_version(text, Version::Normal(6), EcLevel::L).expect("fits");
+            let layout = Layout::of(6).expect("a version");
+            let mut frame = evenly(200);
+            let colors = code.to_colors();
+            for (place, color) in colors.iter().enumerate() {
+                let value = if *color == Color::Dark { 1.0 } else { -1.0 };
+                let off = if layout.modules[place] == Module::Data { noise } else { 0.0 };
+                let value = value + off * normal(state);
+                let level = (128.0 - 50.0 * value).clamp(0.0, 255.0) as u8;
+                let (x, y) = (place % layout.side, place / layout.side);
+                for row in 0..MODULE {
+                    let start = (30 + y * MODULE + row) * 320 + 60 + x * MODULE;
+                    frame.luma[start..start + MODULE].fill(level);
+                }
+            }
+            frame
+        }
+
+        fn text(mark: u8) -> Vec<u8> {
+            (0..130_u8).map(|i| b'A' + (i.wrapping_mul(mark) ^ mark) % 26).collect()
+        }
+
+        #[test]
+        fn frames_that_none_can_be_read_from_are_read_together() {
+            let mut state = 77;
+            let mut scanner = Scanner::new();
+            let text = text(3);
+            for i in 0..12 {
+                let frame = noisy(&text, 1.0, &mut state);
+                assert_eq!(decode::payloads(&frame), [], "frame {i} alone");
+                let scan = scanner.read(&frame, FRAME * i);
+                if !scan.payloads.is_empty() {
+                    assert_eq!(scan.payloads, [Payload { bytes: text }]);
+                    assert!(scan.is_fused && i > 0);
+                    return;
+                }
+            }
+            panic!("twelve frames are enough");
+        }
+
+        #[test]
+        fn two_codes_are_never_mixed() {
+            let mut state = 99;
+            for pattern in [0b01_u32, 0b0011, 0b000_111, 0b0000_0111] {
+                let length = 32 - pattern.leading_zeros().min(24);
+                for noise in [0.3, 0.6, 0.8, 1.0] {
+                    let mut scanner = Scanner::new();
+                    for i in 0..24_u32 {
+                        let text = text(3 + (pattern >> (i % length) & 1) as u8 * 4);
+                        let frame = noisy(&text, noise, &mut state);
+                        let scan = scanner.read(&frame, FRAME * i);
+                        // Whatever is read is the code in this very frame.
+                        for payload in scan.payloads {
+                            assert!(payload.bytes == text, "{pattern:b} {noise} frame {i}");
+                        }
+                    }
+                }
+            }
+        }
+
+        #[test]
+        fn a_code_that_comes_after_another_is_read() {
+            let mut state = 7;
+            let mut scanner = Scanner::new();
+            for i in 0..5 {
+                scanner.read(&noisy(&text(3), 1.0, &mut state), FRAME * i);
+            }
+            let other = text(9);
+            let scan = scanner.read(&noisy(&other, 0.1, &mut state), FRAME * 6);
+            assert_eq!(scan.payloads, [Payload { bytes: other }]);
+        }
+    }
+}

@@ -32,7 +32,8 @@ pub(super) fn bytes_of(data: &[u8], version: usize, is_strict: bool) -> Option<V
                 while left > 0 {
                     let digits = left.min(3);
                     let value = bits.take([0, 4, 7, 10][digits as usize])?;
-                    let (size, text) = (digits as usize, [value / 100, value / 10 % 10, value % 10]);
+                    let (size, text) =
+                        (digits as usize, [value / 100, value / 10 % 10, value % 10]);
                     if value >= 10_u32.pow(digits) {
                         return None;
                     }

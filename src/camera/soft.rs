@@ -82,7 +82,7 @@ impl Soft {
         effort: &mut Effort,
     ) -> Option<Found> {
         let pixels = (window.right - window.left) * (window.bottom - window.top);
-        if !effort.pay(pixels as i64 / 200) {
+        if !effort.pay(pixels as i64 / 150) {
             return None;
         }
         corners::find(picture, window, least_rise, &mut self.corners);
@@ -141,7 +141,7 @@ impl Soft {
             if is_old {
                 continue;
             }
-            if self.tried.len() >= MOST_GRIDS || !effort.pay(300) {
+            if self.tried.len() >= MOST_GRIDS || !effort.pay(400) {
                 return None;
             }
             self.looked_at.push(points);
@@ -162,14 +162,14 @@ impl Soft {
         effort: &mut Effort,
     ) -> Option<Vec<u8>> {
         let modules = grid.layout.modules.len() as i64;
-        if !effort.pay(modules / 4) || !self.equaliser.begin(picture, grid) {
+        if !effort.pay(modules / 3) || !self.equaliser.begin(picture, grid) {
             return None;
         }
         let mut read = self.read_soft(grid);
-        if read.is_none() && effort.pay(modules) {
+        if read.is_none() && effort.pay(modules * 3 / 2) {
             self.equaliser.settle(picture, grid);
             read = self.read_soft(grid);
-            if read.is_none() && effort.pay(modules / 2) {
+            if read.is_none() && effort.pay(modules * 3 / 4) {
                 self.equaliser.feed_back();
                 read = self.read_soft(grid);
             }

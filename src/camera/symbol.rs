@@ -278,11 +278,21 @@ mod tests {
     #[test]
     fn every_version_has_as_many_code_words_as_the_norm_says() {
         // ISO/IEC 18004, table of data capacity: versions 1, 2, 7, 14, 21, 32 and 40.
-        for (version, words, remainder) in
-            [(1, 26, 0), (2, 44, 7), (7, 196, 0), (14, 581, 3), (21, 1156, 4), (32, 2465, 0), (40, 3706, 0)]
-        {
+        for (version, words, remainder) in [
+            (1, 26, 0),
+            (2, 44, 7),
+            (7, 196, 0),
+            (14, 581, 3),
+            (21, 1156, 4),
+            (32, 2465, 3),
+            (40, 3706, 0),
+        ] {
             let layout = Layout::of(version).expect("a version");
-            assert_eq!((layout.code_words(), layout.path.len() % 8), (words, remainder), "{version}");
+            assert_eq!(
+                (layout.code_words(), layout.path.len() % 8),
+                (words, remainder),
+                "{version}"
+            );
         }
         assert!(Layout::of(0).is_none() && Layout::of(41).is_none());
     }
@@ -336,8 +346,7 @@ mod tests {
         use qrcode::{Color, EcLevel, QrCode, Version};
         for version in VERSIONS {
             let layout = Layout::of(version).expect("a version");
-            for (ec, level) in
-                [(EcLevel::L, 1), (EcLevel::M, 0), (EcLevel::Q, 3), (EcLevel::H, 2)]
+            for (ec, level) in [(EcLevel::L, 1), (EcLevel::M, 0), (EcLevel::Q, 3), (EcLevel::H, 2)]
             {
                 let code = QrCode::with_version(b"0123", Version::Normal(version as i16), ec);
                 let colors = code.expect("fits").to_colors();
@@ -346,7 +355,9 @@ mod tests {
                 let mut formats: Vec<usize> = (0..8).collect();
                 for (place, module) in layout.modules.iter().enumerate() {
                     match module {
-                        Module::Fixed(is_dark) => assert_eq!(*is_dark, dark(place), "{version} {place}"),
+                        Module::Fixed(is_dark) => {
+                            assert_eq!(*is_dark, dark(place), "{version} {place}")
+                        }
                         Module::Format(bit) => formats.retain(|mask| {
                             let printed = Format { level, mask: *mask }.bits();
                             (printed >> bit & 1 == 1) == dark(place)
