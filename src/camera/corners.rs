@@ -96,7 +96,7 @@ pub(super) fn find(picture: &Picture<'_>, window: Window, least: i16, scratch: &
             smooth(&mut scratch.turns, least << (pass + 1));
         }
     }
-    scratch.corners.sort_unstable_by(|a, b| b.seen.cmp(&a.seen));
+    scratch.corners.sort_unstable_by_key(|corner| std::cmp::Reverse(corner.seen));
     scratch.corners.truncate(MOST);
 }
 

@@ -187,8 +187,8 @@ impl<const N: usize> System<N> {
     pub(super) fn add(&mut self, row: &[f64; N], value: f64, weight: f64) {
         for i in 0..N {
             let factor = row[i] * weight;
-            for j in 0..=i {
-                self.matrix[i][j] += factor * row[j];
+            for (sum, other) in self.matrix[i].iter_mut().zip(&row[..=i]) {
+                *sum += factor * other;
             }
             self.right[i] += factor * value;
         }

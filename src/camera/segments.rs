@@ -16,10 +16,7 @@ pub(super) fn bytes_of(data: &[u8], version: usize, is_strict: bool) -> Option<V
     let mut bytes = Vec::with_capacity(data.len());
     // In the first position of FNC1, a lone % stands for the separator.
     let mut has_fnc1 = false;
-    loop {
-        let Some(mode) = bits.take(4) else {
-            break;
-        };
+    while let Some(mode) = bits.take(4) {
         let long = match version {
             ..10 => 0,
             10..27 => 1,
@@ -66,7 +63,7 @@ pub(super) fn bytes_of(data: &[u8], version: usize, is_strict: bool) -> Option<V
             8 => {
                 for _ in 0..bits.take([8, 10, 12][long])? {
                     let value = bits.take(13)?;
-                    let value = (value / 0xC0) << 8 | value % 0xC0;
+                    let value = ((value / 0xC0) << 8) | (value % 0xC0);
                     let value = value + if value < 0x1F00 { 0x8140 } else { 0xC140 };
                     bytes.extend([(value >> 8) as u8, value as u8]);
                 }
