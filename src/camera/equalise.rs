@@ -90,6 +90,13 @@ impl Equaliser {
         self.weigh();
     }
 
+    /// Takes a module for known.
+    pub(super) fn know(&mut self, place: usize, is_dark: bool) {
+        if let Some(fixed) = self.fixed.get_mut(place) {
+            *fixed = if is_dark { 1.0 } else { -1.0 };
+        }
+    }
+
     /// Takes away what the neighbours spill over.
     pub(super) fn feed_back(&mut self) {
         for _ in 0..3 {

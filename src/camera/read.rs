@@ -32,12 +32,17 @@ const MOST: usize = 255;
 pub(super) struct Reader {
     words: Vec<Word>,
     data: Vec<u8>,
-    /// The corrected code words in printed order, each with its block.
+    /// What is being read: version, format, whether it is mirrored.
+    kind: Option<(usize, Format, bool)>,
+    /// The code words in printed order: corrected, and of which block.
     corrected: Vec<(u8, u8)>,
-    /// How many blocks of the last code could not be corrected.
-    pub(super) failed: usize,
-    pub(super) blocks: usize,
+    /// Which blocks are corrected.
+    solved: Vec<bool>,
+    is_strict: bool,
 }
+
+/// Most blocks of a code: version 40 has 81.
+const MOST_BLOCKS: usize = 81;
 
 #[derive(Clone, Copy, Default)]
 struct Word {
@@ -49,7 +54,15 @@ struct Word {
 }
 
 impl Reader {
+    /// Forgets the blocks that were corrected: what comes is another code.
+    pub(super) fn start(&mut self) {
+        self.kind = None;
+    }
+
     /// Returns the bytes of a code.
+    ///
+    /// Blocks that were corrected stay so until [`start`](Reader::start) or another format: each is
+    /// proven by itself, and other soft values of the same picture may do for the rest.
     pub(super) fn read(
         &mut self,
         layout: &Layout,
@@ -57,59 +70,113 @@ impl Reader {
         is_mirrored: bool,
         soft: &[f32],
     ) -> Option<Vec<u8>> {
-        let side = layout.side;
         let blocks = Blocks::of(layout, format);
+        if soft.len() != layout.modules.len() || blocks.count > MOST_BLOCKS {
+            return None;
+        }
+        let kind = Some((layout.version, format, is_mirrored));
+        if self.kind != kind {
+            self.kind = kind;
+            self.solved.clear();
+            self.solved.resize(blocks.count, false);
+            self.is_strict = false;
+            self.corrected.clear();
+            self.corrected.resize(layout.code_words(), (0, 0));
+            blocks.for_each(|word, block, _| self.corrected[word].1 = block as u8);
+        }
+        self.take_words(layout, format, is_mirrored, soft);
+        let mut is_whole = true;
+        for block in 0..blocks.count {
+            is_whole &= self.solved[block] || self.solve(&blocks, block);
+        }
+        if !is_whole {
+            return None;
+        }
+        self.data.clear();
+        for block in 0..blocks.count {
+            let data = blocks.data_of(block);
+            let of_block = self.corrected.iter().filter(|word| usize::from(word.1) == block);
+            self.data.extend(of_block.take(data).map(|word| word.0));
+        }
+        segments::bytes_of(&self.data, layout.version, self.is_strict)
+    }
+
+    fn take_words(&mut self, layout: &Layout, format: Format, is_mirrored: bool, soft: &[f32]) {
         self.words.clear();
         for bits in layout.path.chunks_exact(8) {
             let mut word = Word::default();
             let mut right = 1.0;
             for (bit, place) in bits.iter().enumerate() {
-                let (x, y) = (usize::from(*place) % side, usize::from(*place) / side);
-                let value = soft[if is_mirrored { x * side + y } else { y * side + x }];
-                let is_set = (value > 0.0) != format.turns(x, y);
-                word.value = word.value << 1 | u8::from(is_set);
+                let (place, turns) = module(layout, format, is_mirrored, *place);
+                let value = soft[place];
+                word.value = word.value << 1 | u8::from((value > 0.0) != turns);
                 word.sure[bit] = value.abs();
                 right *= 1.0 / (1.0 + (-value.abs()).exp());
             }
             word.doubt = 1.0 - right;
             self.words.push(word);
         }
-        self.corrected.clear();
-        self.corrected.resize(layout.code_words(), (0, 0));
-        let mut printed = [0_u16; MOST];
-        let mut is_strict = false;
-        self.data.clear();
-        self.failed = 0;
-        self.blocks = blocks.count;
-        for block in 0..blocks.count {
-            let data = blocks.data_of(block);
-            let length = data + blocks.checks;
-            if length > MOST {
-                return None;
-            }
-            blocks.for_each(|word, of, place| {
-                if of == block {
-                    printed[place] = word as u16;
-                }
-            });
-            let words: &[u16] = &printed[..length];
-            let mut symbols = [0; MOST];
-            match corrected(&self.words, words, blocks.checks, &mut symbols) {
-                Some(erased) => {
-                    is_strict |= erased + 10 > blocks.checks;
-                    for (word, symbol) in words.iter().zip(&symbols) {
-                        self.corrected[usize::from(*word)] = (*symbol, block as u8);
-                    }
-                    self.data.extend_from_slice(&symbols[..data]);
-                }
-                None => self.failed += 1,
-            }
-        }
-        if self.failed > 0 {
-            return None;
-        }
-        segments::bytes_of(&self.data, layout.version, is_strict)
     }
+
+    fn solve(&mut self, blocks: &Blocks, block: usize) -> bool {
+        let data = blocks.data_of(block);
+        let length = data + blocks.checks;
+        let mut printed = [0_u16; MOST];
+        if length > MOST {
+            return false;
+        }
+        // The words of a block come in their order.
+        let of_block = self.corrected.iter().enumerate();
+        let of_block = of_block.filter(|(_, word)| usize::from(word.1) == block);
+        for (place, (word, _)) in printed.iter_mut().zip(of_block) {
+            *place = word as u16;
+        }
+        let places = &printed[..length];
+        let mut symbols = [0; MOST];
+        let Some(erased) = corrected(&self.words, places, blocks.checks, &mut symbols) else {
+            return false;
+        };
+        self.is_strict |= erased + 10 > blocks.checks;
+        self.solved[block] = true;
+        for (word, symbol) in places.iter().zip(&symbols) {
+            self.corrected[usize::from(*word)].0 = *symbol;
+        }
+        true
+    }
+
+    /// How many blocks are corrected.
+    pub(super) fn solved(&self) -> usize {
+        if self.kind.is_none() {
+            return 0;
+        }
+        self.solved.iter().filter(|is_solved| **is_solved).count()
+    }
+
+    /// Calls `put(place, whether it is dark)` for the modules of all corrected blocks.
+    pub(super) fn for_each_known(&self, layout: &Layout, mut put: impl FnMut(usize, bool)) {
+        let Some((version, format, is_mirrored)) = self.kind else {
+            return;
+        };
+        if version != layout.version {
+            return;
+        }
+        for (bits, (symbol, block)) in layout.path.chunks_exact(8).zip(&self.corrected) {
+            if !self.solved[usize::from(*block)] {
+                continue;
+            }
+            for (bit, place) in bits.iter().enumerate() {
+                let (place, turns) = module(layout, format, is_mirrored, *place);
+                put(place, (symbol >> (7 - bit) & 1 == 1) != turns);
+            }
+        }
+    }
+}
+
+/// Where a module of the path is in the picture, and whether the mask turns it around.
+fn module(layout: &Layout, format: Format, is_mirrored: bool, place: u16) -> (usize, bool) {
+    let side = layout.side;
+    let (x, y) = (usize::from(place) % side, usize::from(place) / side);
+    (if is_mirrored { x * side + y } else { y * side + x }, format.turns(x, y))
 }
 
 impl Reader {
@@ -122,15 +189,13 @@ impl Reader {
         is_mirrored: bool,
         soft: &[f32],
     ) -> f32 {
-        let side = layout.side;
-        let mut sums = [(0.0_f32, 0.0_f32); 256];
+        let mut sums = [(0.0_f32, 0.0_f32); MOST_BLOCKS];
         for (bits, (symbol, block)) in layout.path.chunks_exact(8).zip(&self.corrected) {
             let sum = &mut sums[usize::from(*block)];
             for (bit, place) in bits.iter().enumerate() {
-                let (x, y) = (usize::from(*place) % side, usize::from(*place) / side);
-                let value = soft[if is_mirrored { x * side + y } else { y * side + x }];
-                let value = value.clamp(-SURE, SURE);
-                let is_dark = (symbol >> (7 - bit) & 1 == 1) != format.turns(x, y);
+                let (place, turns) = module(layout, format, is_mirrored, *place);
+                let value = soft[place].clamp(-SURE, SURE);
+                let is_dark = (symbol >> (7 - bit) & 1 == 1) != turns;
                 sum.0 += if is_dark { value } else { -value };
                 sum.1 += value.abs();
             }

@@ -248,6 +248,7 @@ impl Fused {
         }
         self.frames += 1;
         let (format, is_mirrored) = format_of(grid.layout, &self.sums);
+        soft.reader.start();
         let bytes = soft.reader.read(grid.layout, format, is_mirrored, &self.sums)?;
         let support = soft.reader.support(grid.layout, format, is_mirrored, values);
         (support > LEAST_SUPPORT).then_some(bytes)

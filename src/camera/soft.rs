@@ -42,6 +42,9 @@ const MOST_GRIDS: usize = 4;
 /// How near the corners of two grids are if they are the same, in modules.
 const SAME_GRID: f32 = 0.6;
 
+/// How often a grid is read with what is known of it by then.
+const MOST_TURNS: usize = 4;
+
 /// How near two corners are if they are the same, in pixels.
 const SAME_CORNER: f32 = 1.5;
 
@@ -165,14 +168,29 @@ impl Soft {
         if !effort.pay(modules / 3) || !self.equaliser.begin(picture, grid) {
             return None;
         }
+        self.reader.start();
         let mut read = self.read_soft(grid);
-        if read.is_none() && effort.pay(modules * 3 / 2) {
+        let mut known = 0;
+        for _ in 0..MOST_TURNS {
+            if read.is_some() || !effort.pay(modules * 3 / 2) {
+                break;
+            }
             self.equaliser.settle(picture, grid);
             read = self.read_soft(grid);
-            if read.is_none() && effort.pay(modules * 3 / 4) {
-                self.equaliser.feed_back();
-                read = self.read_soft(grid);
+            if read.is_some() || !effort.pay(modules * 3 / 4) {
+                break;
             }
+            self.equaliser.feed_back();
+            read = self.read_soft(grid);
+            // A block that is corrected tells for certain what its modules are, and these lie among
+            // those of the others.
+            let solved = self.reader.solved();
+            if solved == known {
+                break;
+            }
+            known = solved;
+            let equaliser = &mut self.equaliser;
+            self.reader.for_each_known(grid.layout, |place, is_dark| equaliser.know(place, is_dark));
         }
         read
     }
