@@ -141,13 +141,15 @@ impl Cascade {
             height: frame.height as usize,
             luma: &frame.luma,
         };
-        let likely = super::hint::likely_area(frame).map(|(columns, rows)| Window {
-            left: columns.start.saturating_sub(AROUND),
-            top: rows.start.saturating_sub(AROUND),
-            right: (columns.end + AROUND).min(picture.width),
-            bottom: (rows.end + AROUND).min(picture.height),
+        let windows = super::hint::likely_areas(frame).map(|area| {
+            area.map(|(columns, rows)| Window {
+                left: columns.start.saturating_sub(AROUND),
+                top: rows.start.saturating_sub(AROUND),
+                right: (columns.end + AROUND).min(picture.width),
+                bottom: (rows.end + AROUND).min(picture.height),
+            })
         });
-        if let Some(window) = likely {
+        for window in windows.into_iter().flatten() {
             for least_rise in [LEAST_RISE, SECOND_RISE] {
                 if let Some(found) = self.soft.read(&picture, window, least_rise, effort) {
                     self.place = Some(found.grid);
@@ -155,6 +157,7 @@ impl Cascade {
                 }
             }
         }
+        let likely = windows[0];
         if likely.is_none() {
             // Nothing looks like a code, so less is done to find one.
             effort.0 = effort.0.min(EFFORT_ON_NOTHING);
@@ -200,7 +203,7 @@ impl Cascade {
 const EFFORT: i64 = 26_000;
 
 /// The same where no part of a frame looks like a code.
-const EFFORT_ON_NOTHING: i64 = 9_000;
+const EFFORT_ON_NOTHING: i64 = 12_000;
 
 /// What rqrr mostly costs of it.
 const RQRR_COST: i64 = 12_000;

@@ -93,10 +93,47 @@ pub fn hint(frame: &Frame) -> Option<Hint> {
     }
 }
 
-/// Returns the columns and rows in which a code most likely is, if one looks likely.
-pub(super) fn likely_area(frame: &Frame) -> Option<(Range<usize>, Range<usize>)> {
-    let busy = busiest_area(&Edges::of(frame))?;
-    Some((busy.area.columns, busy.area.rows))
+/// Returns the columns and rows in which a code most likely is: where it looks like one, and the
+/// densest place where it is not in there.
+pub(super) fn likely_areas(frame: &Frame) -> [Option<(Range<usize>, Range<usize>)>; 2] {
+    let edges = Edges::of(frame);
+    let busy = busiest_area(&edges).map(|busy| (busy.area.columns, busy.area.rows));
+    let dense = densest_area(&edges).filter(|(columns, rows)| {
+        let holds = |outer: &Range<usize>, inner: &Range<usize>| {
+            outer.contains(&((inner.start + inner.end) / 2)) && outer.len() * 3 >= inner.len() * 2
+        };
+        !busy.as_ref().is_some_and(|busy| holds(&busy.0, columns) && holds(&busy.1, rows))
+    });
+    [busy, dense]
+}
+
+/// Side of the densest area, in squares. Chosen: a code of 49 modules with 5 pixels each.
+const DENSE: usize = 16;
+
+/// Returns the area of a fixed size with most edges.
+fn densest_area(edges: &Edges) -> Option<(Range<usize>, Range<usize>)> {
+    let columns = edges.columns;
+    let rows = edges.sums.len().checked_div(columns)?;
+    let (width, height) = (DENSE.min(columns), DENSE.min(rows));
+    // Sums over `width` squares of each row, then over `height` of those.
+    let mut best: Option<(u32, usize, usize)> = None;
+    for column in 0..=columns - width {
+        let across = |row: usize| -> u32 {
+            edges.sums[row * columns + column..][..width].iter().sum()
+        };
+        let mut sum: u32 = (0..height).map(across).sum();
+        for row in 0..=rows - height {
+            if row > 0 {
+                sum = sum - across(row - 1) + across(row + height - 1);
+            }
+            if best.is_none_or(|(most, ..)| sum > most) {
+                best = Some((sum, column, row));
+            }
+        }
+    }
+    let (_, column, row) = best?;
+    let pixels = |from: usize, count: usize| from * BLOCK..(from + count) * BLOCK;
+    Some((pixels(column, width), pixels(row, height)))
 }
 
 /// A rectangle of pixels.
