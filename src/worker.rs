@@ -19,6 +19,7 @@ use sync_format::v1::package::Dataset;
 use sync_format::v1::record::{CheckReason, Outcome, OutcomeWhy};
 
 use crate::camera::decode::{self, Hint};
+use crate::camera::scanner::{Scan, Scanner};
 use crate::camera::{CameraError, Frame, FrameSource, LatestFrame};
 use crate::carried::{Found, Stick};
 use crate::checks::ListState;
@@ -608,15 +609,25 @@ fn run_decoder(
 ) {
     /// How often to look whether the program ends.
     const PATIENCE: Duration = Duration::from_millis(200);
+    let mut scanner = Scanner::new();
+    let mut scanned = None;
+    let begun = Instant::now();
     while camera.wanted() != Wanted::Quit {
-        let Some(Taken { frame, scan }) = slot.take(PATIENCE) else { continue };
+        let taken = slot.take(PATIENCE);
+        // What was seen for one scan is a person's, and none of the next one's.
+        if scanned.is_some_and(|scan| camera.wanted() != Wanted::Frames(scan)) {
+            scanner.reset();
+            scanned = None;
+        }
+        let Some(Taken { frame, scan }) = taken else { continue };
         if camera.wanted() != Wanted::Frames(scan) {
             continue;
         }
+        scanned = Some(scan);
         let since = Instant::now();
-        let payloads = decode::payloads(&frame);
+        let Scan { payloads, hint, .. } = scanner.read(&frame, begun.elapsed());
         if payloads.is_empty() {
-            if let Some(hint) = decode::hint(&frame) {
+            if let Some(hint) = hint {
                 emit(Event::Hint(hint));
             }
         } else if camera.find(scan) {

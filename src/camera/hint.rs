@@ -118,9 +118,8 @@ fn densest_area(edges: &Edges) -> Option<(Range<usize>, Range<usize>)> {
     // Sums over `width` squares of each row, then over `height` of those.
     let mut best: Option<(u32, usize, usize)> = None;
     for column in 0..=columns - width {
-        let across = |row: usize| -> u32 {
-            edges.sums[row * columns + column..][..width].iter().sum()
-        };
+        let across =
+            |row: usize| -> u32 { edges.sums[row * columns + column..][..width].iter().sum() };
         let mut sum: u32 = (0..height).map(across).sum();
         for row in 0..=rows - height {
             if row > 0 {

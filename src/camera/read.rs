@@ -331,7 +331,7 @@ mod tests {
             for word in (0..31).map(|i| i * 7) {
                 for bit in 0..8 {
                     let place = usize::from(layout.path[word * 8 + bit]);
-                    if random(&mut state) % 2 == 0 || bit == 0 {
+                    if random(&mut state).is_multiple_of(2) || bit == 0 {
                         values[place] *= -0.1;
                     } else {
                         values[place] *= 0.1;

@@ -190,7 +190,8 @@ impl Soft {
             }
             known = solved;
             let equaliser = &mut self.equaliser;
-            self.reader.for_each_known(grid.layout, |place, is_dark| equaliser.know(place, is_dark));
+            self.reader
+                .for_each_known(grid.layout, |place, is_dark| equaliser.know(place, is_dark));
         }
         read
     }

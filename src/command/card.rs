@@ -56,7 +56,7 @@ fn told(hint: decode::Hint) -> &'static str {
         decode::Hint::Dark => " (too dark)",
         decode::Hint::Glare => " (glare)",
         decode::Hint::Closer => " (too far away)",
-        decode::Hint::Steady => " (blurred)",
+        decode::Hint::Steady | decode::Hint::Focus => " (blurred)",
     }
 }
 

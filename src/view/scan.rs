@@ -128,6 +128,7 @@ pub(super) fn show_hint(view: &Rc<View>, hint: Hint) {
         Hint::Glare => ui::ScanHint::Glare,
         Hint::Closer => ui::ScanHint::Closer,
         Hint::Steady => ui::ScanHint::Steady,
+        Hint::Focus => ui::ScanHint::Focus,
     };
     if scan.get_hint() != hint {
         state.hint_since = Instant::now();
