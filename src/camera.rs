@@ -1,12 +1,13 @@
 //! Frames from a camera, and the QR codes in them.
 //!
 //! First step of the flow: a [`FrameSource`] gives grey frames, [`decode::payloads`] gives the
-//! bytes of the QR codes in one, and the document module makes sense of those bytes. Between the
-//! thread that reads the camera and the thread that decodes stands a [`LatestFrame`], so that a
-//! slow decode sees the newest frame and never a queue of old ones.
+//! bytes of the QR codes in one, [`scanner::Scanner`] those in a stream of them, and the document
+//! module makes sense of those bytes. Between the thread that reads the camera and the thread that
+//! decodes stands a [`LatestFrame`], so that a slow decode sees the newest frame and never a queue
+//! of old ones.
 //!
-//! Nothing here knows what a card is, keeps a frame longer than it takes to read it, or writes one
-//! anywhere.
+//! Nothing here knows what a card is, keeps a frame longer than it takes to read it (the scanner
+//! keeps sums over the modules of a code), or writes one anywhere.
 
 use std::io;
 

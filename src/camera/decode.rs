@@ -1,17 +1,22 @@
 //! Reads the QR codes of one frame.
 //!
-//! Two decoders, one after the other, on the frame as it is: `rxing` first, and `rqrr` where that
-//! found nothing. Of 300 synthetic card pictures (1280 x 720; 100 easy, 100 medium, 100 hard) rxing
-//! reads 100, 60 and 23, and rqrr none besides; scaling and sharpening read more, and are not done
-//! here.
+//! A cascade: each stage runs only where those before read nothing. First `rxing` on the frame as it
+//! is, since it is fast and reads every code of a frame; then the [`soft`](super::soft) reader of
+//! this project, where a code most likely is and then everywhere; then the older detector of
+//! `rxing`, `rxing` on an enlarged and sharpened part, and `rqrr`.
+//!
+//! Measured on 300 synthetic card pictures (1280 x 720; 100 easy, 100 medium, 100 hard), of which
+//! rxing alone reads 100, 59 and 23: the cascade reads 100, 97 and 87; of 300 others, on which
+//! nothing was chosen, 100, 99 and 83. The soft reader adds 102 and 86 of these, and the stages behind
+//! it none; on real photographs enlarging adds 1 of 179. rqrr adds none anywhere.
 //!
 //! A payload is the bytes that the code holds, of all its segments in order. Which text they are is
 //! for the document module to say: a decoder that guesses the character set turns some Vietnamese
 //! names into Japanese. An extended channel interpretation (ECI) in the code only announces a
 //! character set and leaves the bytes as they are.
 //!
-//! Time is bounded by what is looked at, not by a clock, except for rqrr, which can run for a
-//! minute on an unlucky frame: it gets a thread of its own and a deadline.
+//! Time is bounded by what is looked at, and by an effort that is counted, not by a clock, except for
+//! rqrr, which can run for a minute on an unlucky frame: it gets a thread of its own and a deadline.
 
 use std::cell::RefCell;
 use std::fmt;

@@ -1,7 +1,7 @@
 //! Guesses from cheap figures why a frame could not be read.
 //!
 //! The thresholds were chosen on the 300 synthetic card pictures of which [`decode`](super::decode)
-//! tells, by comparing the 183 that it reads with the 117 that it does not. To these it says dark
+//! tells, by comparing the 183 that rxing reads with the 117 that it does not. To these it says dark
 //! 11 times, glare 7, closer 60, steady 33, and nothing 6 times. A hint says what would help most;
 //! it cannot say that a code is there, and real cameras may ask for other thresholds.
 //!

@@ -4,6 +4,9 @@
 //! corner patterns, [`register`](super::register) lays a grid over three of them,
 //! [`equalise`](super::equalise) gives each module a soft value, [`read`](super::read) corrects the
 //! code words by how doubtful they are. A payload counts only where every block is corrected.
+//!
+//! What is read is used at once: the modules of a block that is corrected are known, and help to
+//! tell those of the others.
 
 use super::corners::{self, Window};
 use super::equalise::Equaliser;
