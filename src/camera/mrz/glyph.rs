@@ -1,0 +1,280 @@
+//! Tells which character of OCR-B stands in a cell of the grid.
+//!
+//! A small network of our own (two convolutions, two layers; 22,000 weights of a byte), trained by
+//! `benches/ocr_b_training.rs` on characters that it draws. It says also where the character
+//! really stands in its cell, so that the grid can be moved to fit.
+//!
+//! A library would have been preferred; none was found that fits: `ocrs`, the best kept one in pure
+//! Rust, fetches its models of 10 MB and more from the net and takes hundreds of milliseconds a
+//! page, and the models of the others are those of PaddleOCR, for which `<` is no letter.
+
+use std::sync::OnceLock;
+
+use super::grid::Grid;
+use super::plane::Plane;
+
+/// What the network tells apart, in the order of its outputs; the one behind them is "none".
+pub(super) const ALPHABET: &[u8; 37] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789<";
+
+/// The patch that the network sees, in steps of a 16th of the distance between characters.
+const WIDTH: usize = 20;
+const HEIGHT: usize = 24;
+const STEPS_PER_PITCH: f32 = 16.0;
+
+/// Sizes of the layers.
+const FIRST: usize = 8;
+const SECOND: usize = 16;
+const FLAT: usize = (WIDTH / 4) * (HEIGHT / 4) * SECOND;
+const HIDDEN: usize = 40;
+const OUT: usize = ALPHABET.len() + 1 + 3;
+
+/// Written by the training: a mark, then for each layer a scale for each output, an offset for
+/// each output, and the weights, a byte each, the outputs innermost.
+static WEIGHTS: &[u8] = include_bytes!("ocr_b.weights");
+const MARK: &[u8; 8] = b"OCRB1\0\0\0";
+
+/// What the network makes of a cell.
+#[derive(Clone, Copy)]
+pub(super) struct Reading {
+    /// The logarithm of how likely each character is.
+    pub scores: [f32; ALPHABET.len()],
+    /// The same, that it is none.
+    pub none: f32,
+    /// Where the character stands in its cell: to the right and downwards, in pitches.
+    pub place: [f32; 2],
+    /// The logarithm of its height, 0 as expected.
+    pub height: f32,
+}
+
+impl Reading {
+    /// Returns the likeliest character and how much likelier it is than all else, by the
+    /// difference of the logarithms; `None` where it is likelier that there is none.
+    pub fn best(&self) -> Option<(u8, f32)> {
+        let (mut at, mut first, mut second) = (0, f32::MIN, self.none);
+        for (class, &score) in self.scores.iter().enumerate() {
+            if score > first {
+                second = second.max(first);
+                (at, first) = (class, score);
+            } else {
+                second = second.max(score);
+            }
+        }
+        (first > second).then_some((ALPHABET[at], first - second))
+    }
+}
+
+/// The picture and its halves, from which cells of any size are taken.
+pub(super) struct Layers<'a> {
+    planes: Vec<Plane<'a>>,
+}
+
+impl<'a> Layers<'a> {
+    /// Three sizes: characters of 80 pixels come down to 20.
+    pub fn of(picture: Plane<'a>) -> Layers<'a> {
+        let half = picture.halved();
+        let quarter = half.halved();
+        Layers { planes: vec![picture, half, quarter] }
+    }
+
+    /// Returns the cell around a place of the text, as the network sees it.
+    ///
+    /// `height` is how tall the characters are in lines, in relation to the pitch in columns.
+    fn patch(&self, grid: &Grid, at: [f32; 2], lines_per_pitch: f32) -> [f32; WIDTH * HEIGHT] {
+        let [x, y] = grid.apply(at);
+        let [across, down] = grid.steps(at);
+        let down = down.map(|step| step * lines_per_pitch);
+        // A step of more than 1.6 pixels would jump over strokes.
+        let step = across[0].hypot(across[1]).max(down[0].hypot(down[1])) / STEPS_PER_PITCH;
+        let layer = usize::from(step > 1.6) + usize::from(step > 3.2);
+        let scale = 1.0 / (1 << layer) as f32;
+        let plane = &self.planes[layer.min(self.planes.len() - 1)];
+        let shift = 0.5 * scale - 0.5;
+        let [x, y] = [x, y].map(|value| value * scale + shift);
+        let [across, down] =
+            [across, down].map(|step| step.map(|value| value * scale / STEPS_PER_PITCH));
+        let mut pixels = [0.0; WIDTH * HEIGHT];
+        for (j, row) in pixels.chunks_exact_mut(WIDTH).enumerate() {
+            let v = j as f32 - (HEIGHT as f32 - 1.0) / 2.0;
+            for (i, pixel) in row.iter_mut().enumerate() {
+                let u = i as f32 - (WIDTH as f32 - 1.0) / 2.0;
+                *pixel =
+                    plane.at(x + u * across[0] + v * down[0], y + u * across[1] + v * down[1]);
+            }
+        }
+        normalise(&mut pixels);
+        pixels
+    }
+}
+
+/// Mean 0 and deviation 1; a patch without contrast keeps its noise small.
+fn normalise(pixels: &mut [f32; WIDTH * HEIGHT]) {
+    let count = pixels.len() as f32;
+    let mean = pixels.iter().sum::<f32>() / count;
+    let variance = pixels.iter().map(|p| (p - mean) * (p - mean)).sum::<f32>() / count;
+    let scale = 1.0 / (variance + 16.0).sqrt();
+    pixels.iter_mut().for_each(|p| *p = (*p - mean) * scale);
+}
+
+/// Reads the cell around a place of the text.
+pub(super) fn read(
+    layers: &Layers<'_>,
+    grid: &Grid,
+    at: [f32; 2],
+    lines_per_pitch: f32,
+) -> Reading {
+    static NETWORK: OnceLock<Network> = OnceLock::new();
+    let network = NETWORK.get_or_init(|| Network::read(WEIGHTS));
+    network.run(&layers.patch(grid, at, lines_per_pitch))
+}
+
+/// Weights and offsets of a layer; the outputs are innermost.
+struct Layer {
+    weights: Vec<f32>,
+    offsets: Vec<f32>,
+}
+
+struct Network {
+    layers: [Layer; 4],
+}
+
+impl Network {
+    /// Reads what the training wrote. A file that is too short gives zeros, and so reads nothing;
+    /// a test keeps it from being so.
+    fn read(bytes: &[u8]) -> Network {
+        let mut rest = bytes.strip_prefix(MARK).unwrap_or_default();
+        let mut floats = |count: usize, rest: &mut &[u8]| -> Vec<f32> {
+            let (taken, left) = rest.split_at((4 * count).min(rest.len()));
+            *rest = left;
+            let mut values: Vec<f32> = taken
+                .chunks_exact(4)
+                .map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]]))
+                .collect();
+            values.resize(count, 0.0);
+            values
+        };
+        let layers = [
+            (9, FIRST),
+            (9 * FIRST, SECOND),
+            (FLAT, HIDDEN),
+            (HIDDEN, OUT),
+        ]
+        .map(|(inputs, outputs)| {
+            let scales = floats(outputs, &mut rest);
+            let offsets = floats(outputs, &mut rest);
+            let (taken, left) = rest.split_at((inputs * outputs).min(rest.len()));
+            rest = left;
+            let mut weights: Vec<f32> = taken
+                .iter()
+                .enumerate()
+                .map(|(at, &level)| f32::from(level as i8) * scales[at % outputs])
+                .collect();
+            weights.resize(inputs * outputs, 0.0);
+            Layer { weights, offsets }
+        });
+        Network { layers }
+    }
+
+    fn run(&self, pixels: &[f32; WIDTH * HEIGHT]) -> Reading {
+        let mut input = [0.0; (WIDTH + 2) * (HEIGHT + 2)];
+        for (j, row) in pixels.chunks_exact(WIDTH).enumerate() {
+            let at = (j + 1) * (WIDTH + 2) + 1;
+            input[at..at + WIDTH].copy_from_slice(row);
+        }
+        let mut first = [0.0; (WIDTH / 2 + 2) * (HEIGHT / 2 + 2) * FIRST];
+        convolve::<1, FIRST>(&self.layers[0], &input, [WIDTH, HEIGHT], 1, &mut first);
+        let mut second = [0.0; FLAT];
+        let size = [WIDTH / 2, HEIGHT / 2];
+        convolve::<FIRST, SECOND>(&self.layers[1], &first, size, 0, &mut second);
+        let mut hidden = [0.0; HIDDEN];
+        connect(&self.layers[2], &second, &mut hidden);
+        hidden.iter_mut().for_each(|value| *value = value.max(0.0));
+        let mut out = [0.0; OUT];
+        connect(&self.layers[3], &hidden, &mut out);
+
+        // From what the network says to logarithms of how likely it is.
+        let classes = &out[..=ALPHABET.len()];
+        let most = classes.iter().copied().fold(f32::MIN, f32::max);
+        let all = most + classes.iter().map(|value| (value - most).exp()).sum::<f32>().ln();
+        let mut scores = [0.0; ALPHABET.len()];
+        scores.iter_mut().zip(classes).for_each(|(score, value)| *score = value - all);
+        let rest = ALPHABET.len() + 1;
+        Reading {
+            scores,
+            none: out[ALPHABET.len()] - all,
+            place: [out[rest], out[rest + 1]],
+            height: out[rest + 2],
+        }
+    }
+}
+
+/// 3 by 3 with offsets, nothing below 0, and the largest of each 2 by 2.
+///
+/// `input` is padded by one on each side, `out` by `edge`.
+fn convolve<const IN: usize, const OUT: usize>(
+    layer: &Layer,
+    input: &[f32],
+    [width, height]: [usize; 2],
+    edge: usize,
+    out: &mut [f32],
+) {
+    let row = (width + 2) * IN;
+    let out_width = width / 2 + 2 * edge;
+    let mut offsets = [0.0; OUT];
+    offsets.copy_from_slice(&layer.offsets);
+    for y in 0..height / 2 {
+        for x in 0..width / 2 {
+            let mut sums = [offsets; 4];
+            for ky in 0..3 {
+                for kx in 0..3 * IN {
+                    let weights = &layer.weights[(ky * 3 * IN + kx) * OUT..][..OUT];
+                    for (sum, (dy, dx)) in sums.iter_mut().zip([(0, 0), (0, 1), (1, 0), (1, 1)]) {
+                        let pixel = input[(2 * y + dy + ky) * row + (2 * x + dx) * IN + kx];
+                        for (sum, weight) in sum.iter_mut().zip(weights) {
+                            *sum += pixel * weight;
+                        }
+                    }
+                }
+            }
+            let at = ((y + edge) * out_width + x + edge) * OUT;
+            for (o, slot) in out[at..at + OUT].iter_mut().enumerate() {
+                *slot = sums[0][o].max(sums[1][o]).max(sums[2][o]).max(sums[3][o]).max(0.0);
+            }
+        }
+    }
+}
+
+/// Every input to every output, with offsets.
+fn connect<const OUT: usize>(layer: &Layer, input: &[f32], out: &mut [f32; OUT]) {
+    out.copy_from_slice(&layer.offsets);
+    for (value, weights) in input.iter().zip(layer.weights.chunks_exact(OUT)) {
+        if *value != 0.0 {
+            out.iter_mut().zip(weights).for_each(|(out, weight)| *out += value * weight);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_file_of_weights_is_whole() {
+        let counts = [(9, FIRST), (9 * FIRST, SECOND), (FLAT, HIDDEN), (HIDDEN, OUT)];
+        let length: usize = counts.iter().map(|(i, o)| (i + 8) * o).sum();
+        assert!(WEIGHTS.starts_with(MARK));
+        assert_eq!(WEIGHTS.len(), MARK.len() + length);
+    }
+
+    #[test]
+    fn an_even_cell_holds_no_character() {
+        let network = Network::read(WEIGHTS);
+        assert!(network.run(&[0.0; WIDTH * HEIGHT]).best().is_none());
+    }
+
+    #[test]
+    fn weights_that_are_cut_off_are_read_as_nothing() {
+        for length in [0, 5, 8, 100, WEIGHTS.len() / 2] {
+            Network::read(&WEIGHTS[..length]).run(&[0.3; WIDTH * HEIGHT]);
+        }
+    }
+}
