@@ -21,10 +21,8 @@ use std::time::Instant;
 use ab_glyph::{Font, FontVec, OutlineCurve, Point};
 
 /// Where the Debian package puts the two cuts of the font: round and square ends of the strokes.
-const FONTS: [&str; 2] = [
-    "/usr/share/fonts/opentype/ocr-b/OCRB.otf",
-    "/usr/share/fonts/opentype/ocr-b/OCRBS.otf",
-];
+const FONTS: [&str; 2] =
+    ["/usr/share/fonts/opentype/ocr-b/OCRB.otf", "/usr/share/fonts/opentype/ocr-b/OCRBS.otf"];
 
 /// What the network tells apart; class 37 is "no character".
 const ALPHABET: &[u8; 37] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789<";
@@ -106,7 +104,10 @@ fn train(network: &mut Network, fonts: &[Shapes], samples: usize) {
             let seen = (1_000 * BATCH) as f32;
             let (loss_mean, share) = (loss / seen, 100.0 * right as f32 / seen);
             let seconds = start.elapsed().as_secs();
-            eprintln!("{:8} samples, loss {loss_mean:.4}, {share:.2} %, {seconds} s", (batch + 1) * BATCH);
+            eprintln!(
+                "{:8} samples, loss {loss_mean:.4}, {share:.2} %, {seconds} s",
+                (batch + 1) * BATCH
+            );
             (loss, right) = (0.0, 0);
         }
     }
@@ -124,9 +125,7 @@ fn measure(what: &str, network: &Network, fonts: &[Shapes]) {
         let pass = network.forward(&sample.pixels);
         let (class, margin) = best(&pass.out);
         if class != NONE {
-            for (step, (wrong, right)) in
-                wrong_above.iter_mut().zip(&mut right_above).enumerate()
-            {
+            for (step, (wrong, right)) in wrong_above.iter_mut().zip(&mut right_above).enumerate() {
                 let above = usize::from(margin >= step as f32);
                 if class == sample.class { *right += above } else { *wrong += above }
             }
@@ -401,7 +400,7 @@ fn draw(fonts: &[Shapes], random: &mut Random) -> Sample {
     let mut camera = vec![0.0f32; side * side];
     for j in 0..side {
         for i in 0..side {
-let (x, y) = to_text(i as f32 - half as f32, j as f32 - half as f32);
+            let (x, y) = to_text(i as f32 - half as f32, j as f32 - half as f32);
             let mut distance = 1.0f32;
             if !blank {
                 distance = if turned {
@@ -521,8 +520,9 @@ fn photograph(camera: &mut Vec<f32>, side: usize, pitch: f32, random: &mut Rando
 
 fn blur(picture: &mut [f32], side: usize, sigma: f32) {
     let reach = (2.5 * sigma).ceil() as usize;
-    let mut kernel: Vec<f32> =
-        (0..=2 * reach).map(|i| (-(i as f32 - reach as f32).powi(2) / (2.0 * sigma * sigma)).exp()).collect();
+    let mut kernel: Vec<f32> = (0..=2 * reach)
+        .map(|i| (-(i as f32 - reach as f32).powi(2) / (2.0 * sigma * sigma)).exp())
+        .collect();
     let sum: f32 = kernel.iter().sum();
     kernel.iter_mut().for_each(|k| *k /= sum);
     let mut line = vec![0.0f32; side + 2 * reach];

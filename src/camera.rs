@@ -23,6 +23,7 @@ mod hint;
 mod latest;
 #[cfg(feature = "camera")]
 mod luma;
+pub mod mrz;
 pub mod pictures;
 mod read;
 mod reed_solomon;

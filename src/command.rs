@@ -18,6 +18,7 @@ mod input;
 mod install;
 mod keys;
 mod mirror;
+mod mrz;
 mod postgres;
 mod private_key;
 mod progress;
@@ -67,6 +68,8 @@ enum Command {
     Check(check::Options),
     /// Show what the QR codes of pictures hold
     Qr(qr::Options),
+    /// Show what the machine-readable zones of pictures say
+    Mrz(mrz::Options),
     /// Publish signed drafts into a repository, all of them at once or none
     ///
     /// Everything is verified as a device of each unit will. What is published never goes back, and
@@ -128,6 +131,7 @@ impl Cli {
             Command::Check(options) => return check::run(&options, clock, out),
             Command::Chip(command) => return chip::run(&command, &*clock, out),
             Command::Qr(options) => return qr::run(&options, out),
+            Command::Mrz(options) => return mrz::run(&options, out),
             Command::Keys(command) => keys::run(&command, &*clock, out),
             Command::Snapshot(command) => snapshot::run(&command, &*clock, out),
             Command::Install(options) => install::run(&options, clock, out),

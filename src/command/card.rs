@@ -110,18 +110,23 @@ pub(super) struct Decoded {
 
 /// Reads the codes of a picture.
 pub(super) fn decode_picture(path: &Path) -> Result<Decoded, NotRead> {
-    if path.is_dir() {
-        return Err(NotRead::Folder);
-    }
-    let frame = read_frame(path).map_err(|error| match error {
-        CameraError::NotFound => NotRead::Missing,
-        error => error.into(),
-    })?;
+    let frame = open_picture(path)?;
     let start = Instant::now();
     let payloads = decode::payloads(&frame);
     let took = Some(start.elapsed());
     let hint = if payloads.is_empty() { decode::hint(&frame) } else { None };
     Ok(Decoded { payloads, took, hint })
+}
+
+/// Reads a picture as a grey frame.
+pub(super) fn open_picture(path: &Path) -> Result<Frame, NotRead> {
+    if path.is_dir() {
+        return Err(NotRead::Folder);
+    }
+    read_frame(path).map_err(|error| match error {
+        CameraError::NotFound => NotRead::Missing,
+        error => error.into(),
+    })
 }
 
 fn read_frame(path: &Path) -> Result<Frame, CameraError> {

@@ -12,6 +12,8 @@ pub(super) struct Block {
     pub form: Form,
     /// Columns in which something stands, the last included.
     pub columns: (i32, i32),
+    /// Which rows these are.
+    pub rows: Vec<usize>,
 }
 
 /// Distance of two lines in pitches. ICAO 9303 has 1.7 on cards and 2.5 in passports; tilted cards
@@ -19,7 +21,7 @@ pub(super) struct Block {
 const LINE_PITCH: std::ops::Range<f32> = 1.15..3.6;
 
 /// Most blocks that are returned. Chosen: a zone is among the first two, whatever else is in rows.
-const MAX_BLOCKS: usize = 8;
+const MAX_BLOCKS: usize = 5;
 
 /// Returns what may be zones, the likeliest first: those of most marks.
 pub(super) fn blocks(rows: &[Row]) -> Vec<Block> {
@@ -116,6 +118,7 @@ fn blocks_of(rows: &[Row], row: &Row, lines: &[Line]) -> Vec<(usize, Block)> {
         grid: grid.renamed([1.0, 0.0], [1.0, up]),
         form,
         columns: (first, last),
+        rows: lines.iter().map(|line| line.row).collect(),
     };
     let mut blocks = Vec::new();
     if spread == 3 {

@@ -97,8 +97,7 @@ impl<'a> Layers<'a> {
             let v = j as f32 - (HEIGHT as f32 - 1.0) / 2.0;
             for (i, pixel) in row.iter_mut().enumerate() {
                 let u = i as f32 - (WIDTH as f32 - 1.0) / 2.0;
-                *pixel =
-                    plane.at(x + u * across[0] + v * down[0], y + u * across[1] + v * down[1]);
+                *pixel = plane.at(x + u * across[0] + v * down[0], y + u * across[1] + v * down[1]);
             }
         }
         normalise(&mut pixels);
@@ -142,7 +141,7 @@ impl Network {
     /// a test keeps it from being so.
     fn read(bytes: &[u8]) -> Network {
         let mut rest = bytes.strip_prefix(MARK).unwrap_or_default();
-        let mut floats = |count: usize, rest: &mut &[u8]| -> Vec<f32> {
+        let floats = |count: usize, rest: &mut &[u8]| -> Vec<f32> {
             let (taken, left) = rest.split_at((4 * count).min(rest.len()));
             *rest = left;
             let mut values: Vec<f32> = taken
@@ -152,25 +151,21 @@ impl Network {
             values.resize(count, 0.0);
             values
         };
-        let layers = [
-            (9, FIRST),
-            (9 * FIRST, SECOND),
-            (FLAT, HIDDEN),
-            (HIDDEN, OUT),
-        ]
-        .map(|(inputs, outputs)| {
-            let scales = floats(outputs, &mut rest);
-            let offsets = floats(outputs, &mut rest);
-            let (taken, left) = rest.split_at((inputs * outputs).min(rest.len()));
-            rest = left;
-            let mut weights: Vec<f32> = taken
-                .iter()
-                .enumerate()
-                .map(|(at, &level)| f32::from(level as i8) * scales[at % outputs])
-                .collect();
-            weights.resize(inputs * outputs, 0.0);
-            Layer { weights, offsets }
-        });
+        let layers = [(9, FIRST), (9 * FIRST, SECOND), (FLAT, HIDDEN), (HIDDEN, OUT)].map(
+            |(inputs, outputs)| {
+                let scales = floats(outputs, &mut rest);
+                let offsets = floats(outputs, &mut rest);
+                let (taken, left) = rest.split_at((inputs * outputs).min(rest.len()));
+                rest = left;
+                let mut weights: Vec<f32> = taken
+                    .iter()
+                    .enumerate()
+                    .map(|(at, &level)| f32::from(level as i8) * scales[at % outputs])
+                    .collect();
+                weights.resize(inputs * outputs, 0.0);
+                Layer { weights, offsets }
+            },
+        );
         Network { layers }
     }
 

@@ -117,9 +117,8 @@ impl Grid {
     /// Returns how far the place moves for one column and for one line, there.
     pub fn steps(&self, [x, y]: [f32; 2]) -> [[f32; 2]; 2] {
         const H: f32 = 0.25;
-        let difference = |a: [f32; 2], b: [f32; 2]| {
-            [(b[0] - a[0]) / (2.0 * H), (b[1] - a[1]) / (2.0 * H)]
-        };
+        let difference =
+            |a: [f32; 2], b: [f32; 2]| [(b[0] - a[0]) / (2.0 * H), (b[1] - a[1]) / (2.0 * H)];
         [
             difference(self.apply([x - H, y]), self.apply([x + H, y])),
             difference(self.apply([x, y - H]), self.apply([x, y + H])),

@@ -10,8 +10,11 @@ pub(super) struct Plane<'a> {
 impl<'a> Plane<'a> {
     /// `None` where the size is not that of the pixels.
     pub fn new(width: usize, height: usize, pixels: &'a [u8]) -> Option<Plane<'a>> {
-        (width > 0 && height > 0 && pixels.len() == width * height)
-            .then_some(Plane { width, height, pixels: pixels.into() })
+        (width > 0 && height > 0 && pixels.len() == width * height).then_some(Plane {
+            width,
+            height,
+            pixels: pixels.into(),
+        })
     }
 
     pub fn row(&self, y: usize) -> &[u8] {

@@ -34,10 +34,8 @@ impl Row {
     /// Where the row comes nearest to a place (a column between columns), and how far off the place
     /// is to the right hand of the row's direction, in pitches.
     pub fn foot_of(&self, place: [f32; 2]) -> (f32, f32) {
-        let near = self
-            .marks
-            .iter()
-            .min_by(|a, b| distance(a.1, place).total_cmp(&distance(b.1, place)));
+        let near =
+            self.marks.iter().min_by(|a, b| distance(a.1, place).total_cmp(&distance(b.1, place)));
         let Some(near) = near else { return (0.0, 0.0) };
         let line = local_line(&self.marks, near.0, 9);
         let [x, y] = [place[0] - line.at[0], place[1] - line.at[1]];
@@ -168,9 +166,8 @@ fn directions(spots: &[Spot], index: &Index) -> Vec<[f32; 2]> {
             }
         });
     }
-    let smooth = |bin: usize| -> u32 {
-        (0..5).map(|shift| votes[(bin + BINS + shift - 2) % BINS]).sum()
-    };
+    let smooth =
+        |bin: usize| -> u32 { (0..5).map(|shift| votes[(bin + BINS + shift - 2) % BINS]).sum() };
     let mut smoothed: Vec<u32> = (0..BINS).map(smooth).collect();
     let mut found = Vec::new();
     for _ in 0..DIRECTIONS {

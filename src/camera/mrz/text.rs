@@ -149,7 +149,9 @@ pub(super) fn decide(form: Form, readings: &[Reading]) -> Option<Vec<u8>> {
         }
         // Where one character alone fits, it has to be the likeliest of all.
         let margin = match class {
-            Class::Passport | Class::Card | Class::Sex => reading.best().map_or(0.0, |(best, m)| if best == character { m } else { 0.0 }),
+            Class::Passport | Class::Card | Class::Sex => {
+                reading.best().map_or(0.0, |(best, m)| if best == character { m } else { 0.0 })
+            }
             _ => first - second.max(if covered { f32::MIN } else { reading.none }),
         };
         let needed = if covered { COVERED_MARGIN } else { FREE_MARGIN };
@@ -191,9 +193,8 @@ pub(super) fn holds(form: Form, text: &[u8]) -> bool {
     if text.len() != form.lines() * columns {
         return false;
     }
-    let fits = |(at, &character): (usize, &u8)| {
-        place(form, at / columns, at % columns).0.fits(character)
-    };
+    let fits =
+        |(at, &character): (usize, &u8)| place(form, at / columns, at % columns).0.fits(character);
     if !text.iter().enumerate().all(fits) {
         return false;
     }
