@@ -4,9 +4,11 @@
 //! `benches/ocr_b_training.rs` on characters that it draws. It says also where the character
 //! really stands in its cell, so that the grid can be moved to fit.
 //!
-//! A library would have been preferred; none was found that fits: `ocrs`, the best kept one in pure
-//! Rust, fetches its models of 10 MB and more from the net and takes hundreds of milliseconds a
-//! page, and the models of the others are those of PaddleOCR, for which `<` is no letter.
+//! A library would have been preferred. `ocrs`, in pure Rust, takes its models from the net, and the
+//! others that were found stand on the models of PaddleOCR; none could be fetched and measured here.
+//!
+//! Measured on 40,000 samples of the training's kind and another seed: of the 26,391 that it is sure
+//! of by a margin of 4, 30 are wrong; of 28,075 by a margin of 3, 66.
 
 use std::sync::OnceLock;
 
@@ -216,19 +218,23 @@ fn convolve<const IN: usize, const OUT: usize>(
     let out_width = width / 2 + 2 * edge;
     let mut offsets = [0.0; OUT];
     offsets.copy_from_slice(&layer.offsets);
+    let (weights, _) = layer.weights.as_chunks::<OUT>();
     for y in 0..height / 2 {
         for x in 0..width / 2 {
             let mut sums = [offsets; 4];
-            for ky in 0..3 {
-                for kx in 0..3 * IN {
-                    let weights = &layer.weights[(ky * 3 * IN + kx) * OUT..][..OUT];
-                    for (sum, (dy, dx)) in sums.iter_mut().zip([(0, 0), (0, 1), (1, 0), (1, 1)]) {
-                        let pixel = input[(2 * y + dy + ky) * row + (2 * x + dx) * IN + kx];
-                        for (sum, weight) in sum.iter_mut().zip(weights) {
-                            *sum += pixel * weight;
+            for (which, (dy, dx)) in [(0, 0), (0, 1), (1, 0), (1, 1)].into_iter().enumerate() {
+                // One sum at a time, so that it stays in registers.
+                let mut sum = offsets;
+                for ky in 0..3 {
+                    let start = (2 * y + dy + ky) * row + (2 * x + dx) * IN;
+                    let taps = &weights[ky * 3 * IN..][..3 * IN];
+                    for (pixel, weights) in input[start..start + 3 * IN].iter().zip(taps) {
+                        for o in 0..OUT {
+                            sum[o] += pixel * weights[o];
                         }
                     }
                 }
+                sums[which] = sum;
             }
             let at = ((y + edge) * out_width + x + edge) * OUT;
             for (o, slot) in out[at..at + OUT].iter_mut().enumerate() {
