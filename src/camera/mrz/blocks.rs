@@ -20,7 +20,7 @@ pub(super) struct Block {
 /// show more and less of it.
 const LINE_PITCH: std::ops::Range<f32> = 1.15..3.6;
 
-/// Most blocks that are returned. Chosen: a zone is among the first two, whatever else is in rows.
+/// Most blocks that are returned. Chosen, to bound the time.
 const MAX_BLOCKS: usize = 5;
 
 /// Returns what may be zones, the likeliest first: those of most marks.

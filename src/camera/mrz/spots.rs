@@ -11,8 +11,7 @@ const BLOCK: usize = 16;
 /// a little less keeps thin strokes of moved pictures whole.
 const BELOW_MEAN: f32 = 0.55;
 
-/// Least deviation of surroundings that can hold text, in levels. Measured on the faintest pictures
-/// that are read: 8.
+/// Least deviation of surroundings that can hold text, in levels. Chosen, not measured.
 const LEAST_DEVIATION: f32 = 5.0;
 
 /// Spots of other sizes are no characters: longer side of the upright box, in pixels. Below 6 no
@@ -20,8 +19,7 @@ const LEAST_DEVIATION: f32 = 5.0;
 const SMALLEST: u32 = 6;
 const LARGEST: u32 = 80;
 
-/// Most runs of dark pixels that are looked at. Chosen: a page full of text has 30,000, noise
-/// 100,000; what has more is no picture of a card, and the time has to end.
+/// Most runs of dark pixels that are looked at. Chosen: the time has to end on noise.
 const MAX_RUNS: usize = 120_000;
 
 /// Most spots that are returned. Chosen: a card's back has a few hundred.
