@@ -19,6 +19,7 @@ mod notices;
 mod people;
 mod plan;
 mod random;
+pub mod shots;
 
 use std::io::Write;
 

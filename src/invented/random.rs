@@ -28,6 +28,14 @@ pub enum Stream {
     Picture = 4,
     /// The address and the parents on a person's card.
     Card = 5,
+    /// One photograph that measures a decoder.
+    Shot = 6,
+    /// One burst of photographs.
+    Burst = 7,
+    /// One photograph of a machine-readable zone.
+    Back = 8,
+    /// One photograph without a code.
+    Nothing = 9,
 }
 
 impl Random {
