@@ -12,14 +12,18 @@
 //! Sines and roots differ in their last digits between systems, so the same seed gives the same
 //! pictures on one machine, and on another ones that look the same.
 
+mod back;
+mod burst;
 mod canvas;
 mod dice;
 mod front;
 mod holder;
 mod level;
+mod ocr_b;
 mod optics;
 mod pose;
 mod scene;
+mod zone;
 
 use std::fmt;
 
@@ -31,7 +35,10 @@ use level::Ranges;
 use pose::{Point, Pose, area_of, extent};
 use scene::{Conditions, Focus, Moment};
 
+pub use back::{BackKind, BackShot, back};
+pub use burst::burst;
 pub use level::Level;
+pub use ocr_b::OcrB;
 
 /// Size of every frame, pixels.
 const WIDTH: usize = 1_280;
@@ -118,7 +125,7 @@ pub fn shot(seed: u64, index: u64) -> Shot {
         tilt: [tilt * cosine, tilt * sine],
         centre: [0.0, 0.0],
     };
-    let pose = placed(pose, &front.corners(), &mut dice);
+    let pose = placed(pose, &front.corners(), 0.0, &mut dice);
     let conditions = Conditions::draw(ranges, &mut dice);
     let defocus = dice.within(ranges.defocus) * scale;
     let way = dice.within(ranges.motion) * scale;
@@ -139,12 +146,13 @@ fn turn(level: Level, ranges: &Ranges, dice: &mut Dice) -> f32 {
     (turn + 90.0 * quarters as f32).to_radians()
 }
 
-/// Puts the code somewhere around the middle of the frame, wholly inside it.
-fn placed(pose: Pose, corners: &[Point], dice: &mut Dice) -> Pose {
+/// Puts the code somewhere around the middle of the frame, wholly inside it and `margin` pixels
+/// from its edges.
+fn placed(pose: Pose, corners: &[Point], margin: f32, dice: &mut Dice) -> Pose {
     const EDGE: f32 = 14.0;
     let (_, half) = extent(&pose.map(), corners);
     let mut place = |half: f32, length: usize, share: f32| {
-        let (length, half) = (length as f32, half + EDGE);
+        let (length, half) = (length as f32, half + EDGE + margin);
         let low = half.max(length * share);
         dice.within((low, (length - half).min(length * (1.0 - share)).max(low)))
     };

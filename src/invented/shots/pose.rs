@@ -5,7 +5,7 @@ pub(super) type Point = [f32; 2];
 
 /// Distance of the picture from the eye, pixels. Chosen: a field of 60° over 1280 pixels, as
 /// phones have it.
-const FOCAL: f32 = 1_100.0;
+pub(super) const FOCAL: f32 = 1_100.0;
 
 /// Where a face is seen. Units of the face are of its maker's choosing (modules, millimetres).
 #[derive(Clone, Copy, Debug)]
