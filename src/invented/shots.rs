@@ -19,6 +19,7 @@ mod dice;
 mod front;
 mod holder;
 mod level;
+mod nothing;
 mod ocr_b;
 mod optics;
 mod pose;
@@ -38,6 +39,7 @@ use scene::{Conditions, Focus, Moment};
 pub use back::{BackKind, BackShot, back};
 pub use burst::burst;
 pub use level::Level;
+pub use nothing::nothing;
 pub use ocr_b::OcrB;
 
 /// Size of every frame, pixels.
