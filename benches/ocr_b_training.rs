@@ -15,6 +15,9 @@
 //! Every sample is drawn anew, so nothing is learnt by heart; the figures at the end are of other
 //! seeds than the training's.
 
+#![expect(clippy::print_stdout, reason = "a program that tells what it has learnt")]
+#![expect(clippy::needless_range_loop, reason = "sums over several tables read by their indexes")]
+
 use std::fs;
 use std::process::ExitCode;
 use std::time::Instant;
@@ -479,7 +482,7 @@ fn normalise(pixels: &mut [f32]) {
 }
 
 /// Optics, movement, noise, sharpening, JPEG and rounding.
-fn photograph(camera: &mut Vec<f32>, side: usize, pitch: f32, random: &mut Random) {
+fn photograph(camera: &mut [f32], side: usize, pitch: f32, random: &mut Random) {
     let sigma = random.between(0.01, 0.08) * pitch;
     if sigma > 0.2 {
         blur(camera, side, sigma.min(3.5));
@@ -487,7 +490,7 @@ fn photograph(camera: &mut Vec<f32>, side: usize, pitch: f32, random: &mut Rando
     if random.happens(0.5) {
         let length = random.between(0.0, 0.17) * pitch;
         let (sin, cos) = random.between(0.0, std::f32::consts::PI).sin_cos();
-        let before = camera.clone();
+        let before = camera.to_vec();
         const STEPS: usize = 7;
         for j in 0..side {
             for i in 0..side {
@@ -508,7 +511,7 @@ fn photograph(camera: &mut Vec<f32>, side: usize, pitch: f32, random: &mut Rando
     }
     if random.happens(0.35) {
         blur(camera, side, 0.6);
-        let mut soft = camera.clone();
+        let mut soft = camera.to_vec();
         blur(&mut soft, side, 1.5);
         let strength = random.between(0.3, 1.0);
         camera.iter_mut().zip(&soft).for_each(|(level, soft)| *level += strength * (*level - soft));

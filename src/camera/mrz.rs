@@ -251,7 +251,7 @@ fn moved(pose: &Pose, cells: &Cells) -> Option<(Pose, f32)> {
         height += weight * reading.height;
         total += weight;
     }
-    if pairs.len() < 8 || !(total > 4.0) {
+    if pairs.len() < 8 || total.is_nan() || total <= 4.0 {
         return None;
     }
     let grid = Grid::fit(&pairs)?;

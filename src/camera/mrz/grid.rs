@@ -46,7 +46,7 @@ impl Grid {
     /// shifted and scaled first, so that these are well conditioned.
     fn solve(pairs: &[Pair], weights: &[f64]) -> Option<Grid> {
         let total: f64 = weights.iter().sum();
-        if !(total > 1.0e-9) {
+        if total.is_nan() || total <= 1.0e-9 {
             return None;
         }
         let frame_of = |place: fn(&Pair) -> [f32; 2]| {
@@ -84,8 +84,8 @@ impl Grid {
             }
         }
         // A little pull towards no perspective, for pairs of few lines.
-        for i in 6..8 {
-            matrix[i][i] += 1.0e-3 * total;
+        for (i, row) in matrix.iter_mut().enumerate().skip(6) {
+            row[i] += 1.0e-3 * total;
         }
         let h = eliminate(&mut matrix)?;
         // Back to columns and pixels: seen = S^-1 * H * T.
@@ -146,16 +146,16 @@ fn eliminate(matrix: &mut [[f64; 9]; 8]) -> Option<[f64; 8]> {
     for column in 0..8 {
         let pivot = (column..8)
             .max_by(|&a, &b| matrix[a][column].abs().total_cmp(&matrix[b][column].abs()))?;
-        if !(matrix[pivot][column].abs() > 1.0e-12) {
+        let size = matrix[pivot][column].abs();
+        if size.is_nan() || size <= 1.0e-12 {
             return None;
         }
         matrix.swap(column, pivot);
-        for row in 0..8 {
-            if row != column {
-                let factor = matrix[row][column] / matrix[column][column];
-                for at in column..9 {
-                    matrix[row][at] -= factor * matrix[column][at];
-                }
+        let from = matrix[column];
+        for (_, row) in matrix.iter_mut().enumerate().filter(|(at, _)| *at != column) {
+            let factor = row[column] / from[column];
+            for (value, other) in row.iter_mut().zip(from).skip(column) {
+                *value -= factor * other;
             }
         }
     }

@@ -283,7 +283,7 @@ fn grow(spots: &[Spot], index: &Index, chain: &[usize]) -> Option<(Row, Vec<usiz
             let end = if forward { marks[marks.len() - 1].0 } else { marks[0].0 };
             let line = local_line(&marks, end, 9);
             let reach = 0.34 * line.step[0].hypot(line.step[1]);
-            if !(reach > 1.0) {
+            if reach.is_nan() || reach <= 1.0 {
                 break;
             }
             let next = (1..=MAX_GAP).find_map(|gap| {

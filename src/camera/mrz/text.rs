@@ -352,9 +352,8 @@ mod tests {
     #[test]
     fn a_doubt_that_check_digits_cannot_settle_refuses_the_zone() {
         // G is 16 and 6 is 6: the same to every check digit.
-        let text = PASSPORT.replace("ZE184226B", "ZE184226B");
-        assert!(holds(Form::Td3, text.as_bytes()));
-        let mut readings = sure(&text, 9.0);
+        assert!(holds(Form::Td3, PASSPORT.as_bytes()));
+        let mut readings = sure(PASSPORT, 9.0);
         readings[44 + 35] = reading(b'6', b'G', 1.0);
         assert_eq!(decide(Form::Td3, &readings), None);
     }

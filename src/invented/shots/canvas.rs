@@ -181,8 +181,8 @@ mod tests {
     fn what_is_outside_the_canvas_is_not_painted_and_not_missed() {
         let mut canvas = Canvas::new(8, 4, 200.0);
         canvas.fill(Area { left: -5.0, top: 2.0, width: 7.0, height: 90.0 }, 10.0);
-        canvas.write("MAU MAU MAU", (-3.0, -3.0), 14.0, 20.0);
         assert_eq!(canvas.grey[3 * 8..3 * 8 + 3], [10.0, 10.0, 200.0]);
+        canvas.write("MAU MAU MAU", (-3.0, -3.0), 14.0, 20.0);
         for point in [(-9.0, -9.0), (0.0, 0.0), (8.0, 4.0), (99.0, 99.0)] {
             assert!(canvas.sample(point.0, point.1) <= 200.0);
         }

@@ -35,7 +35,10 @@ pub(super) fn of_passport(person: &Person, dice: &mut Dice) -> Vec<String> {
     let (state, number, optional) = if is_foreign {
         let mut letter =
             |among: &str| among.as_bytes()[random.below(among.len() as u64) as usize] as char;
-        let number = (0..9).map(|_| letter("ABCDEFGHJKLMNPRSTUVWXYZ0123456789")).collect();
+        // A number without any digit is none.
+        let mut number: String =
+            (0..8).map(|_| letter("ABCDEFGHJKLMNPRSTUVWXYZ0123456789")).collect();
+        number.push(letter("0123456789"));
         ("UTO", number, String::new())
     } else {
         let letter = (b'B' + random.below(16) as u8) as char;
