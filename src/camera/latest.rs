@@ -29,13 +29,15 @@ impl<T> LatestFrame<T> {
         LatestFrame { slot: Mutex::new(None), arrived: Condvar::new() }
     }
 
-    /// Puts a frame in, in place of one that is still there.
-    pub fn put(&self, frame: T) {
+    /// Puts a frame in, in place of one that is still there, which is returned: its memory may serve
+    /// for the next.
+    pub fn put(&self, frame: T) -> Option<T> {
         // A thread that panicked with the lock held has at worst left an older frame.
         let mut slot = self.slot.lock().unwrap_or_else(PoisonError::into_inner);
-        *slot = Some(frame);
+        let passed_over = slot.replace(frame);
         drop(slot);
         self.arrived.notify_one();
+        passed_over
     }
 
     /// Takes the frame out, waiting for one at most as long as `timeout`.

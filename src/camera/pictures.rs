@@ -171,7 +171,7 @@ fn decode_picture(bytes: &[u8]) -> Result<(u32, u32, Vec<u8>), PictureFault> {
 }
 
 /// Decodes to grey what is known to be of one format, up to `limit` pixels.
-pub(super) fn decode_to_luma(
+fn decode_to_luma(
     bytes: &[u8],
     format: ImageFormat,
     limit: u64,

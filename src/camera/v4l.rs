@@ -136,7 +136,8 @@ impl Drop for V4lSource {
 
 /// What is read on the reader's thread: a camera, or a stand-in of the tests.
 trait Device {
-    fn read(&mut self) -> Reading;
+    /// Reads a frame into `spare`, whatever it held.
+    fn read(&mut self, spare: Vec<u8>) -> Reading;
 }
 
 /// What came of reading a frame.
@@ -155,12 +156,15 @@ enum Reading {
 fn read(mut device: impl Device, newest: &LatestFrame, stop: &AtomicBool) {
     let mut number = 0;
     let mut bad_frames = 0;
+    // The memory of a frame that nobody took. A frame that is taken is its reader's.
+    let mut spare = Vec::new();
     while !stop.load(Ordering::Relaxed) && bad_frames < MOST_BAD_FRAMES {
         number += 1;
-        match device.read() {
+        match device.read(std::mem::take(&mut spare)) {
             Reading::Luma { width, height, luma } => {
                 bad_frames = 0;
-                newest.put(Frame { width, height, luma, number, label: None });
+                let passed_over = newest.put(Frame { width, height, luma, number, label: None });
+                spare = passed_over.map(|frame| frame.luma).unwrap_or_default();
             }
             Reading::Bad => bad_frames += 1,
             Reading::Gone => break,
@@ -202,14 +206,14 @@ fn open_device(index: u32) -> Result<Stream, CameraError> {
 }
 
 impl Device for Stream {
-    fn read(&mut self) -> Reading {
+    fn read(&mut self, spare: Vec<u8>) -> Reading {
         let format = self.format;
         let Some(camera) = self.camera.as_mut() else {
             return Reading::Gone;
         };
         let read = guarded("v4l", || {
             let buffer = camera.frame_raw().ok()?;
-            Some(luma_of(format, &buffer))
+            Some(luma_of(format, &buffer, spare))
         });
         match read {
             Some(Some(Some(luma))) => {
@@ -284,15 +288,18 @@ fn by_preference(offers: Vec<CameraFormat>) -> Vec<CameraFormat> {
     usable.into_iter().map(|(_, offer)| offer).collect()
 }
 
-/// Makes a buffer grey; `None` where it is cut off, damaged or of another format.
-fn luma_of(format: CameraFormat, buffer: &[u8]) -> Option<Vec<u8>> {
+/// Makes a buffer grey, in the memory of `spare`; `None` where it is cut off, damaged or of another
+/// format.
+fn luma_of(format: CameraFormat, buffer: &[u8], mut spare: Vec<u8>) -> Option<Vec<u8>> {
     let (width, height) = (format.width() as usize, format.height() as usize);
+    let luma = &mut spare;
     match format.format() {
-        FrameFormat::YUYV => luma_of_yuyv(width, height, buffer),
-        FrameFormat::NV12 => luma_of_nv12(width, height, buffer),
-        FrameFormat::MJPEG => luma_of_mjpeg(width, height, buffer),
+        FrameFormat::YUYV => luma_of_yuyv(width, height, buffer, luma),
+        FrameFormat::NV12 => luma_of_nv12(width, height, buffer, luma),
+        FrameFormat::MJPEG => luma_of_mjpeg(width, height, buffer, luma),
         _ => None,
-    }
+    }?;
+    Some(spare)
 }
 
 #[cfg(test)]
@@ -316,7 +323,7 @@ mod tests {
     struct Played(std::vec::IntoIter<Reading>);
 
     impl Device for Played {
-        fn read(&mut self) -> Reading {
+        fn read(&mut self, _: Vec<u8>) -> Reading {
             thread::sleep(Duration::from_millis(5));
             self.0.next().unwrap_or(Reading::Gone)
         }
@@ -361,7 +368,7 @@ mod tests {
     fn dropping_the_source_ends_the_reading() {
         struct Endless(mpsc::Sender<()>);
         impl Device for Endless {
-            fn read(&mut self) -> Reading {
+            fn read(&mut self, _: Vec<u8>) -> Reading {
                 let _ = self.0.send(());
                 good()
             }
