@@ -72,7 +72,7 @@ fn main() -> anyhow::Result<()> {
         let set = open_set(&folder)?;
         let count = set.len();
         let pictures = set.into_iter().map(|(path, group, payload)| {
-            Ok(Known { frame: picture(&path)?, group, truths: vec![payload] })
+            Ok(Known { frame: picture(&path)?, group, truths: vec![payload], others: vec![] })
         });
         let title = "single frames, the study's open set (best cascade 261, union of all 272)";
         let aim = Aim::AtLeast(268.0);
@@ -82,7 +82,7 @@ fn main() -> anyhow::Result<()> {
         let pictures = (0..sizes.pictures as u64).map(|index| {
             let shot = shot(SEED, index);
             let group = index as usize % Level::ALL.len();
-            Ok(Known { frame: shot.frame, group, truths: vec![shot.payload] })
+            Ok(Known { frame: shot.frame, group, truths: vec![shot.payload], others: vec![] })
         });
         let title = "single frames, another seed (study: best cascade 245, union of all 256)";
         let aim = sizes.aim(PICTURES, Aim::AtLeast(255.0));
@@ -92,9 +92,14 @@ fn main() -> anyhow::Result<()> {
     if let Some(folder) = folder(PHOTOS) {
         let files = photographs(&folder)?;
         let count = files.len();
-        let pictures = files
-            .iter()
-            .map(|file| Ok(Known { frame: picture(file)?, group: 0, truths: truths(file)? }));
+        let pictures = files.iter().map(|file| {
+            Ok(Known {
+                frame: picture(file)?,
+                group: 0,
+                truths: truths(file)?,
+                others: others(file),
+            })
+        });
         let title = "photographs, upright (study: rxing 165, best peer 171)";
         let aim = Aim::AtLeast(170.0);
         single(title, pictures, count, &["upright"], aim, &mut peers, &mut report)?;
@@ -138,6 +143,8 @@ struct Known {
     frame: Frame,
     group: usize,
     truths: Vec<Vec<u8>>,
+    /// What else is in it: neither read rightly nor wrong.
+    others: Vec<Vec<u8>>,
 }
 
 fn ask_ours(frame: &Frame) -> Answer {
@@ -163,7 +170,8 @@ fn single(
             let known = known?;
             let mut answers = vec![ask_ours(&known.frame)];
             answers.extend(peers.ask(&known.frame)?);
-            for answer in &answers {
+            for answer in &mut answers {
+                answer.payloads.retain(|bytes| !known.others.contains(bytes));
                 tallies.count(answer, known.group, groups.len(), |bytes| {
                     known.truths.iter().any(|truth| truth == bytes)
                 });
@@ -370,13 +378,32 @@ fn photographs(folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
     Ok(files)
 }
 
-/// Returns the bytes that may be in a photograph's code: those of the file beside it, or its text in
-/// Latin-1, as old codes have it.
+/// Returns the bytes that may be in a photograph's code: those of the file beside it, or its text as
+/// old codes have it, in Latin-1, Shift-JIS or GBK.
 fn truths(picture: &Path) -> anyhow::Result<Vec<Vec<u8>>> {
     if let Ok(bytes) = fs::read(picture.with_extension("bin")) {
         return Ok(vec![bytes]);
     }
-    let text = fs::read_to_string(picture.with_extension("txt"))?;
-    let latin: Option<Vec<u8>> = text.chars().map(|letter| u8::try_from(letter).ok()).collect();
-    Ok([text.into_bytes()].into_iter().chain(latin).collect())
+    Ok(encodings(&fs::read_to_string(picture.with_extension("txt"))?))
 }
+
+fn encodings(text: &str) -> Vec<Vec<u8>> {
+    let latin: Option<Vec<u8>> = text.chars().map(|letter| u8::try_from(letter).ok()).collect();
+    let mut all: Vec<Vec<u8>> = [text.as_bytes().to_vec()].into_iter().chain(latin).collect();
+    for encoding in [encoding_rs::SHIFT_JIS, encoding_rs::GBK] {
+        let (bytes, _, has_others) = encoding.encode(text);
+        if !has_others {
+            all.push(bytes.into_owned());
+        }
+    }
+    all
+}
+
+/// Returns the bytes of a further code in a photograph.
+fn others(picture: &Path) -> Vec<Vec<u8>> {
+    if picture.ends_with(TWO_CODES.0) { encodings(TWO_CODES.1) } else { Vec::new() }
+}
+
+/// A photograph of a code within a code, of which the file beside it tells the outer one alone.
+const TWO_CODES: (&str, &str) =
+    ("qrcode-2/16.png", "[内側QRコード]\r\n\r\n*ダブルQR*\r\nhttp://d-qr.net/ex/");
