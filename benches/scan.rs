@@ -20,7 +20,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::Context as _;
-use fieldcheck::camera::decode::payloads;
+use fieldcheck::camera::decode::{Stage, payloads, stage};
 use fieldcheck::camera::pictures::PictureSource;
 use fieldcheck::camera::scanner::Scanner;
 use fieldcheck::camera::{Frame, FrameSource};
@@ -170,10 +170,14 @@ fn single(
     peers: &mut Peers,
     report: &mut Report,
 ) -> anyhow::Result<()> {
+    let mut stages = [0_u32; Stage::ALL.len()];
     let (tallies, lost) = watched_processor(|| {
         let mut tallies = Tallies::default();
         for known in pictures {
             let known = known?;
+            if let Some((_, stage)) = stage(&known.frame) {
+                stages[stage as usize] += 1;
+            }
             let mut answers = vec![ask_ours(&known.frame)];
             answers.extend(peers.ask(&known.frame)?);
             for answer in &mut answers {
@@ -187,6 +191,9 @@ fn single(
     })?;
     report.section(title, lost);
     report.count("pictures", count as f64, "pictures");
+    for (stage, read) in Stage::ALL.into_iter().zip(stages) {
+        report.count(format!("{OURS}: read by the stage {stage}"), read.into(), "pictures");
+    }
     for tally in &tallies.0 {
         let is_ours = tally.engine == OURS;
         let aim = if is_ours { aim } else { Aim::Nothing };

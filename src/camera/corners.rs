@@ -6,6 +6,7 @@
 //! height. So light may be uneven, and a blurred ring need only be visible.
 
 use super::geometry::{Picture, Point};
+use super::soft::Effort;
 
 /// Most corners that are kept, those seen most often first.
 pub(super) const MOST: usize = 24;
@@ -56,7 +57,15 @@ pub(super) struct Window {
 }
 
 /// Finds corners in a window; `least` is the smallest rise that is no noise, in levels.
-pub(super) fn find(picture: &Picture<'_>, window: Window, least: i16, scratch: &mut Scratch) {
+///
+/// What looks like one in a row is looked at in its column too, as long as there is effort for it.
+pub(super) fn find(
+    picture: &Picture<'_>,
+    window: Window,
+    least: i16,
+    effort: &mut Effort,
+    scratch: &mut Scratch,
+) {
     scratch.corners.clear();
     let right = window.right.min(picture.width);
     let bottom = window.bottom.min(picture.height.saturating_sub(1));
@@ -90,6 +99,9 @@ pub(super) fn find(picture: &Picture<'_>, window: Window, least: i16, scratch: &
                 let Some((middle, width)) = pattern(&scratch.line, seven) else {
                     continue;
                 };
+                if !effort.pay(2 + width as i64 / 32) {
+                    continue;
+                }
                 let at = Point::new(window.left as f32 + middle, y as f32);
                 confirm(picture, at, width, least, scratch);
             }

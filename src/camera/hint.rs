@@ -93,10 +93,18 @@ pub fn hint(frame: &Frame) -> Option<Hint> {
     }
 }
 
-/// Returns the columns and rows in which a code most likely is: where it looks like one, and the
-/// densest place where it is not in there.
-pub(super) fn likely_areas(frame: &Frame) -> [Option<(Range<usize>, Range<usize>)>; 2] {
+/// Where a code most likely is.
+pub(super) struct Likely {
+    /// Columns and rows: where it looks like one, and the densest place where it is not in there.
+    pub(super) areas: [Option<(Range<usize>, Range<usize>)>; 2],
+    /// How much edge there is in the busiest place.
+    pub(super) sharpness: u32,
+}
+
+/// Looks where a code most likely is.
+pub(super) fn likely(frame: &Frame) -> Likely {
     let edges = Edges::of(frame);
+    let sharpness = edges.sums.iter().copied().max().unwrap_or(0);
     let busy = busiest_area(&edges).map(|busy| (busy.area.columns, busy.area.rows));
     let dense = densest_area(&edges).filter(|(columns, rows)| {
         let holds = |outer: &Range<usize>, inner: &Range<usize>| {
@@ -104,7 +112,7 @@ pub(super) fn likely_areas(frame: &Frame) -> [Option<(Range<usize>, Range<usize>
         };
         !busy.as_ref().is_some_and(|busy| holds(&busy.0, columns) && holds(&busy.1, rows))
     });
-    [busy, dense]
+    Likely { areas: [busy, dense], sharpness }
 }
 
 /// Side of the densest area, in squares. Chosen: a code of 49 modules with 5 pixels each.

@@ -88,10 +88,10 @@ impl Soft {
         effort: &mut Effort,
     ) -> Option<Found> {
         let pixels = (window.right - window.left) * (window.bottom - window.top);
-        if !effort.pay(pixels as i64 / 150) {
+        if !effort.pay(pixels as i64 / 600) {
             return None;
         }
-        corners::find(picture, window, least_rise, &mut self.corners);
+        corners::find(picture, window, least_rise, effort, &mut self.corners);
         register::triples(&self.corners.corners, &mut self.triples);
         if let Some(found) = self.read_triples(picture, effort) {
             return Some(found);
@@ -147,11 +147,11 @@ impl Soft {
             if is_old {
                 continue;
             }
-            if self.tried.len() >= MOST_GRIDS || !effort.pay(400) {
+            if self.tried.len() >= MOST_GRIDS || !effort.pay(10) {
                 return None;
             }
             self.looked_at.push(points);
-            for grid in register::grids(picture, &triple).into_iter().flatten() {
+            for grid in register::grids(picture, &triple, effort).into_iter().flatten() {
                 if let Some(found) = self.read_new(picture, grid, effort) {
                     return Some(found);
                 }
@@ -168,19 +168,19 @@ impl Soft {
         effort: &mut Effort,
     ) -> Option<Vec<u8>> {
         let modules = grid.layout.modules.len() as i64;
-        if !effort.pay(modules / 3) || !self.equaliser.begin(picture, grid) {
+        if !effort.pay(modules * 2 / 3) || !self.equaliser.begin(picture, grid) {
             return None;
         }
         self.reader.start();
         let mut read = self.read_soft(grid);
         let mut known = 0;
         for _ in 0..MOST_TURNS {
-            if read.is_some() || !effort.pay(modules * 3 / 2) {
+            if read.is_some() || !effort.pay(modules * 3) {
                 break;
             }
             self.equaliser.settle(picture, grid);
             read = self.read_soft(grid);
-            if read.is_some() || !effort.pay(modules * 3 / 4) {
+            if read.is_some() || !effort.pay(modules * 3 / 2) {
                 break;
             }
             self.equaliser.feed_back();
