@@ -19,6 +19,7 @@ mod install;
 mod keys;
 mod mirror;
 mod mrz;
+mod pictures;
 mod postgres;
 mod private_key;
 mod progress;
@@ -67,9 +68,9 @@ enum Command {
     /// checked, 10 refer, 20 match (in this order), and 1 where any file gave no answer.
     Check(check::Options),
     /// Show what the QR codes of pictures hold
-    Qr(qr::Options),
+    Qr(pictures::Options),
     /// Show what the machine-readable zones of pictures say
-    Mrz(mrz::Options),
+    Mrz(pictures::Options),
     /// Publish signed drafts into a repository, all of them at once or none
     ///
     /// Everything is verified as a device of each unit will. What is published never goes back, and
@@ -130,8 +131,8 @@ impl Cli {
             Command::Demo(options) => return demo::run(&options, clock, out),
             Command::Check(options) => return check::run(&options, clock, out),
             Command::Chip(command) => return chip::run(&command, &*clock, out),
-            Command::Qr(options) => return qr::run(&options, out),
-            Command::Mrz(options) => return mrz::run(&options, out),
+            Command::Qr(options) => return pictures::run::<qr::Codes>(&options, out),
+            Command::Mrz(options) => return pictures::run::<mrz::Zones>(&options, out),
             Command::Keys(command) => keys::run(&command, &*clock, out),
             Command::Snapshot(command) => snapshot::run(&command, &*clock, out),
             Command::Install(options) => install::run(&options, clock, out),

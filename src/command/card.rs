@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use super::files;
 use super::unlock::is_standard_input;
 use crate::camera::decode::{self, Payload};
+use crate::camera::mrz::{self as zone_reader, Zone};
 use crate::camera::pictures::PictureSource;
 use crate::camera::{CameraError, Frame, FrameSource as _};
 use crate::checks::{ListState, Verdict};
@@ -37,8 +38,14 @@ pub(super) enum NotRead {
     /// A folder stands where a file should.
     #[error("this is a folder, not a file")]
     Folder,
-    /// No QR code was read; the hint is what a person at the camera would be told.
-    #[error("no QR code was read{}", .0.map(told).unwrap_or_default())]
+    /// A file stands where a folder should.
+    #[error("this is a file, not a folder")]
+    NotAFolder,
+    /// The folder holds neither PNG nor JPEG files.
+    #[error("no picture is in the folder")]
+    NoPictures,
+    /// Neither a QR code nor a zone was read; the hint is what a person at the camera would be told.
+    #[error("neither a QR code nor a machine-readable zone was read{}", .0.map(told).unwrap_or_default())]
     NoCode(Option<decode::Hint>),
     /// Codes of several cards: which one is meant cannot be known.
     #[error("the codes of {0} cards are in the picture")]
@@ -68,6 +75,8 @@ impl NotRead {
             NotRead::File(_) => "unreadable-file",
             NotRead::Missing => "missing",
             NotRead::Folder => "folder",
+            NotRead::NotAFolder => "not-a-folder",
+            NotRead::NoPictures => "no-pictures",
             NotRead::NoCode(_) => "no-code",
             NotRead::SeveralCards(_) => "several-cards",
             NotRead::NotACard(why) => why.code(),
@@ -105,17 +114,21 @@ pub(super) struct Decoded {
     pub payloads: Vec<Payload>,
     /// From the grey frame to the payloads; `None` where there was no picture.
     pub took: Option<Duration>,
+    /// The machine-readable zones, where there was no code.
+    zones: Vec<Zone>,
     hint: Option<decode::Hint>,
 }
 
-/// Reads the codes of a picture.
+/// Reads the codes of a picture, or its zones where it has no code.
 pub(super) fn decode_picture(path: &Path) -> Result<Decoded, NotRead> {
     let frame = open_picture(path)?;
     let start = Instant::now();
     let payloads = decode::payloads(&frame);
+    let zones = if payloads.is_empty() { zone_reader::zones(&frame) } else { Vec::new() };
     let took = Some(start.elapsed());
-    let hint = if payloads.is_empty() { decode::hint(&frame) } else { None };
-    Ok(Decoded { payloads, took, hint })
+    let is_nothing = payloads.is_empty() && zones.is_empty();
+    let hint = if is_nothing { decode::hint(&frame) } else { None };
+    Ok(Decoded { payloads, took, zones, hint })
 }
 
 /// Reads a picture as a grey frame.
@@ -149,7 +162,7 @@ fn decode_given(given: &Given<'_>) -> Result<Decoded, NotRead> {
             bytes
         }
     };
-    Ok(Decoded { payloads: vec![Payload { bytes }], took: None, hint: None })
+    Ok(Decoded { payloads: vec![Payload { bytes }], took: None, zones: Vec::new(), hint: None })
 }
 
 /// Keeps the reason alone: whoever prints it names the file.
@@ -169,6 +182,10 @@ fn the_document(given: &Given<'_>, decoded: &Decoded) -> Result<Document, NotRea
                 _ => the_card(decoded),
             }
         }
+        (Given::Picture(_), []) if !decoded.zones.is_empty() => match decoded.zones.as_slice() {
+            [zone] => Ok(mrz::parse(&zone.text)?),
+            several => Err(NotRead::SeveralCards(several.len())),
+        },
         _ => the_card(decoded),
     }
 }
@@ -203,6 +220,7 @@ pub(super) struct Checked {
 }
 
 /// Reads the document of an input, and nothing else.
+#[cfg(feature = "pcsc")]
 pub(super) fn read(given: &Given<'_>) -> Result<Document, NotRead> {
     the_document(given, &decode_given(given)?)
 }
@@ -295,7 +313,12 @@ mod tests {
 
     fn decoded(payloads: &[&str]) -> Decoded {
         let payloads = payloads.iter().map(|text| Payload { bytes: text.as_bytes().to_vec() });
-        Decoded { payloads: payloads.collect(), took: None, hint: Some(decode::Hint::Closer) }
+        Decoded {
+            payloads: payloads.collect(),
+            took: None,
+            zones: Vec::new(),
+            hint: Some(decode::Hint::Closer),
+        }
     }
 
     #[test]
@@ -329,12 +352,25 @@ mod tests {
         // A code in a picture is a code, whatever it holds.
         let in_picture = the_document(&Given::Picture(Path::new("a.png")), &decoded(&[zone]));
         assert!(matches!(in_picture, Err(NotRead::NotACard(_))), "{in_picture:?}");
+        // Where there is none, a zone is read, and of two it cannot be known which is meant.
+        let shown = |texts: &[&str]| {
+            let zones = texts.iter().map(|text| Zone { text: (*text).to_owned() }).collect();
+            let picture = Given::Picture(Path::new("a.png"));
+            the_document(&picture, &Decoded { zones, ..decoded(&[]) })
+                .map(|document| document.kind)
+                .map_err(|why| why.code())
+        };
+        assert_eq!(shown(&[zone]), Ok(DocumentKind::IdentityCardMrz));
+        assert_eq!(shown(&[zone, "another"]), Err("several-cards"));
     }
 
     #[test]
     fn a_picture_without_a_code_says_what_to_do() {
         let error = the_card(&decoded(&[])).map(|_| ()).unwrap_err();
-        assert_eq!(error.to_string(), "no QR code was read (too far away)");
+        assert_eq!(
+            error.to_string(),
+            "neither a QR code nor a machine-readable zone was read (too far away)"
+        );
     }
 
     #[test]

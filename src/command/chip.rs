@@ -6,34 +6,30 @@
 
 use std::io::Write;
 use std::net::SocketAddr;
-use std::ops::ControlFlow;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
-use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, bail, ensure};
+use anyhow::Context as _;
 use clap::{Args, Subcommand};
 use serde::Serialize;
 use sync_format::v1::anchors::Anchor;
 
-use super::card::{self, Given};
 use super::{files, input};
-use crate::chip::Card;
 use crate::chip::contents::{self, Contents, Files, Texts};
 use crate::chip::country::Country;
 use crate::chip::files::FileId;
-use crate::chip::length::LengthMemory;
-use crate::chip::password::{Can, Password};
 use crate::chip::proof::{CopyTest, NotACopy, Proof, Signed};
-use crate::chip::read::{self, Counts, Reading, Step, Wanted};
+use crate::chip::read::MAX_FILE_BYTES;
 use crate::chip::simulated::card::SimulatedCard;
 use crate::chip::simulated::fault::Fault;
-use crate::chip::simulated::issuer::{Algorithms, DEMO_STATE, Issuer};
 use crate::chip::simulated::vpcd::{Left, Slot};
 use crate::chip::simulated::{contents as simulated, folder};
 use crate::chip::trust::{Anchors, Revocation};
 use crate::clock::Clock;
-use crate::document::{Date, Document};
+use crate::document::Date;
+
+#[cfg(feature = "pcsc")]
+mod read;
 
 #[derive(Subcommand)]
 pub(super) enum Command {
@@ -42,46 +38,11 @@ pub(super) enum Command {
     Readers,
     /// Read a card in a reader, and say what it proves
     #[cfg(feature = "pcsc")]
-    Read(ReadOptions),
+    Read(read::ReadOptions),
     /// Prove a saved reading again, without the card
     Verify(VerifyOptions),
     /// Put a simulated card into a virtual reader (vsmartcard-vpcd), until it is taken out
     Simulate(SimulateOptions),
-}
-
-#[cfg(feature = "pcsc")]
-#[derive(Args)]
-pub(super) struct ReadOptions {
-    /// Name of the reader, or a part of it; without it, the first that has a card
-    #[arg(long, value_name = "READER")]
-    reader: Option<String>,
-    #[command(flatten)]
-    key: Key,
-    #[command(flatten)]
-    common: Common,
-    /// Keep the files in this new folder; for cards of the invented state only, since a saved chip is a
-    /// saved person
-    #[arg(long, value_name = "DIR")]
-    save: Option<PathBuf>,
-    /// Seconds to wait for a card, and for one that was lost
-    #[arg(long, value_name = "SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u64).range(0..=600))]
-    wait: u64,
-}
-
-/// What opens the chip: exactly one.
-#[cfg(feature = "pcsc")]
-#[derive(Args)]
-#[group(required = true, multiple = false)]
-struct Key {
-    /// The access number: on a Vietnamese card, the last six digits of the personal number
-    #[arg(long, value_name = "N")]
-    can: Option<String>,
-    /// Picture of the card's QR code, or a `.txt` file with its payload
-    #[arg(long, value_name = "FILE")]
-    qr: Option<PathBuf>,
-    /// `.txt` file with the machine-readable zone
-    #[arg(long, value_name = "FILE")]
-    mrz: Option<PathBuf>,
 }
 
 #[derive(Args)]
@@ -123,115 +84,11 @@ pub(super) fn run(
 ) -> anyhow::Result<ExitCode> {
     match command {
         #[cfg(feature = "pcsc")]
-        Command::Readers => list_readers(out),
+        Command::Readers => read::list_readers(out),
         #[cfg(feature = "pcsc")]
-        Command::Read(options) => read_card(options, clock, out),
+        Command::Read(options) => read::read_card(options, clock, out),
         Command::Verify(options) => verify(options, clock, out),
         Command::Simulate(options) => simulate(options, out),
-    }
-}
-
-#[cfg(feature = "pcsc")]
-fn list_readers(out: &mut dyn Write) -> anyhow::Result<ExitCode> {
-    let readers = crate::platform::pcsc::Readers::new()?.now()?;
-    for reader in &readers {
-        let state = if reader.has_card { "card" } else { "empty" };
-        writeln!(out, "{state:<5}  {}", reader.name)?;
-    }
-    if readers.is_empty() {
-        writeln!(out, "no card reader")?;
-    }
-    Ok(ExitCode::SUCCESS)
-}
-
-#[cfg(feature = "pcsc")]
-fn read_card(
-    options: &ReadOptions,
-    clock: &dyn Clock,
-    out: &mut dyn Write,
-) -> anyhow::Result<ExitCode> {
-    use crate::platform::pcsc::{ANSWER_WITHIN, PcscCard};
-
-    let anchors = options.common.anchors()?;
-    let (password, printed) = options.key.password()?;
-    let patience = Duration::from_secs(options.wait);
-    let reader = the_reader(options.reader.as_deref(), patience)?;
-    let mut card = PcscCard::open(&reader, patience, ANSWER_WITHIN)?;
-    let mut reading = Reading::new(password, Wanted::ALL);
-    let mut lengths = LengthMemory::default();
-    let begun = Instant::now();
-    let outcome =
-        read::read_through(&mut card, &mut reading, &mut lengths, patience, &mut |step| {
-            if step == Step::Resuming {
-                eprintln!("the card was lost: hold it to the reader again");
-            }
-            ControlFlow::Continue(())
-        });
-    if let Err(error) = outcome {
-        let code = error.code();
-        return Err(anyhow::Error::new(error).context(format!("the chip was not read [{code}]")));
-    }
-    let took = begun.elapsed();
-    let files = Files::of(&reading).context("the chip gave no security object")?;
-    let anchors = anchors_for(&files, &anchors);
-    let judged = contents::judge(&files, printed.as_ref(), &anchors, today(clock))?;
-    if let Some(folder) = &options.save {
-        save(folder, &reading, &judged)?;
-    }
-    let report = Report {
-        access: reading.access().map(|access| access.code()),
-        counts: Some(CountsLine::of(reading.counts())),
-        read_ms: Some(card::milliseconds(took)),
-        is_simulated: card.is_simulated(),
-        ..Report::of(&files, &judged)
-    };
-    report.print(options.common.json, out)
-}
-
-/// Returns the reader that is meant, once a card is in it.
-#[cfg(feature = "pcsc")]
-fn the_reader(named: Option<&str>, patience: Duration) -> anyhow::Result<String> {
-    use crate::platform::pcsc::Readers;
-
-    let mut readers = Readers::new()?;
-    let mut there = readers.now()?;
-    let begun = Instant::now();
-    loop {
-        let mut meant = there.iter().filter(|it| named.is_none_or(|name| it.name.contains(name)));
-        if let Some(reader) = meant.clone().find(|reader| reader.has_card) {
-            return Ok(reader.name.clone());
-        }
-        let left = patience.saturating_sub(begun.elapsed());
-        if left.is_zero() {
-            match (meant.next(), named) {
-                (Some(reader), _) => bail!("no card is in the reader {}", reader.name),
-                (None, Some(name)) => bail!("there is no card reader {name}"),
-                (None, None) => bail!("there is no card reader"),
-            }
-        }
-        there = readers.wait(left)?;
-    }
-}
-
-#[cfg(feature = "pcsc")]
-impl Key {
-    /// Returns what opens the chip, and the document around it where one was read.
-    fn password(&self) -> anyhow::Result<(Password, Option<Document>)> {
-        if let Some(can) = &self.can {
-            let can = Can::new(can).context("an access number has six digits")?;
-            return Ok((Password::of_can(can), None));
-        }
-        let path = match (&self.qr, &self.mrz) {
-            (Some(path), _) => path,
-            (None, Some(zone)) => {
-                let is_text = zone.extension().is_some_and(|it| it.eq_ignore_ascii_case("txt"));
-                ensure!(is_text, "{}: the zone is read from a .txt file", zone.display());
-                zone
-            }
-            (None, None) => bail!("nothing opens the chip"),
-        };
-        let document = card::read(&Given::of(path)).with_context(|| path.display().to_string())?;
-        Ok((Password::of_document(&document), Some(document)))
     }
 }
 
@@ -257,46 +114,6 @@ fn anchors_for(files: &Files<'_>, list: &[Anchor]) -> Anchors {
     country.map_or_else(Anchors::new, |country| Anchors::of_country(country, list))
 }
 
-/// Keeps the files of a reading, where the invented state issued them.
-#[cfg(feature = "pcsc")]
-fn save(folder: &Path, reading: &Reading, judged: &Contents) -> anyhow::Result<()> {
-    // The secret keys of that state are in every copy of this program: it vouches for nobody.
-    ensure!(
-        is_invented(reading, judged),
-        "only cards of the invented state are saved: a saved chip is a saved person"
-    );
-    std::fs::create_dir(folder).with_context(|| folder.display().to_string())?;
-    let keep = |file: FileId, bytes: &[u8]| {
-        let path = folder.join(file.to_string());
-        std::fs::write(&path, bytes).with_context(|| path.display().to_string())
-    };
-    for file in [FileId::Com, FileId::Sod] {
-        if let Some(bytes) = reading.file(file) {
-            keep(file, bytes)?;
-        }
-    }
-    for (number, bytes) in reading.groups() {
-        keep(FileId::Dg(number), bytes)?;
-    }
-    Ok(())
-}
-
-#[cfg(feature = "pcsc")]
-fn is_invented(reading: &Reading, judged: &Contents) -> bool {
-    let Some(files) = Files::of(reading) else { return false };
-    let mut anchors = Anchors::new();
-    for algorithms in [Algorithms::Brainpool, Algorithms::Nist, Algorithms::Rsa] {
-        let issuer = Issuer::new(DEMO_STATE, algorithms);
-        if anchors.add_certificate(&issuer.anchor()).is_err() {
-            return false;
-        }
-    }
-    let today = judged.document.issued.as_ref().map_or(Date::MIN, |issued| issued.value);
-    // Whatever the operator's anchors say: this is about one state alone.
-    let again = contents::judge(&files, None, &anchors, today);
-    again.is_ok_and(|it| matches!(it.proof, Proof::Genuine(..) | Proof::CopyNotExcluded(_)))
-}
-
 fn verify(
     options: &VerifyOptions,
     clock: &dyn Clock,
@@ -310,7 +127,7 @@ fn verify(
         let path = entry?.path();
         let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
         if let Some(file) = simulated::file_of_name(name) {
-            saved.push((file, files::read(&path, read::MAX_FILE_BYTES as u64)?));
+            saved.push((file, files::read(&path, MAX_FILE_BYTES as u64)?));
         }
     }
     let find = |wanted| saved.iter().find(|(file, _)| *file == wanted).map(|(_, bytes)| &**bytes);
@@ -381,21 +198,6 @@ struct CountsLine {
     bytes_received: u64,
     bytes_reread: u64,
     resumed: u32,
-}
-
-impl CountsLine {
-    #[cfg(feature = "pcsc")]
-    fn of(counts: Counts) -> CountsLine {
-        CountsLine {
-            commands: counts.commands,
-            commands_after_access: counts.commands_after_access,
-            commands_of_proof: counts.commands_of_proof,
-            bytes_sent: counts.bytes_sent,
-            bytes_received: counts.bytes_received,
-            bytes_reread: counts.bytes_reread,
-            resumed: counts.resumed,
-        }
-    }
 }
 
 impl Report {

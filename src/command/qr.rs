@@ -1,39 +1,45 @@
 //! `fieldcheckctl qr`: what the QR codes of pictures hold, before anybody makes sense of it.
 
-use std::io::Write;
-use std::path::PathBuf;
-use std::process::ExitCode;
+use std::time::Duration;
 
-use clap::Args;
 use serde::Serialize;
 
-use super::card;
 use super::files::hex;
-use crate::camera::decode::Payload;
+use super::pictures::Search;
+use crate::camera::Frame;
+use crate::camera::decode::{self, Payload};
+use crate::camera::scanner::Scanner;
 
-#[derive(Args)]
-pub(super) struct Options {
-    /// Print one JSON line a file: its name, the payloads, and the milliseconds from the decoded
-    /// picture to the payloads
-    #[arg(long)]
-    json: bool,
-    /// Pictures, PNG or JPEG
-    #[arg(value_name = "FILE", required = true)]
-    files: Vec<PathBuf>,
-}
+/// Reads QR codes.
+#[derive(Default)]
+pub(super) struct Codes(Scanner);
 
-/// One file's line.
-#[derive(Serialize)]
-struct Line {
-    file: String,
-    payloads: Vec<Text>,
-    ms: f64,
+impl Search for Codes {
+    type Found = Text;
+    const KEY: &'static str = "payloads";
+    const NAME: &'static str = "code";
+
+    fn single(frame: &Frame) -> Vec<Text> {
+        texts(decode::payloads(frame))
+    }
+
+    fn next(&mut self, frame: &Frame, at: Duration) -> Vec<Text> {
+        texts(self.0.read(frame, at).payloads)
+    }
+
+    fn lines(found: &Text) -> Vec<String> {
+        vec![match found {
+            // A code can hold what a terminal would take for a command.
+            Text::Text(text) => printable(text),
+            Text::Bytes { hex } => format!("hex {hex}"),
+        }]
+    }
 }
 
 /// A payload: its text, or its bytes where they are none.
 #[derive(Serialize)]
 #[serde(untagged)]
-enum Text {
+pub(super) enum Text {
     Text(String),
     Bytes { hex: String },
 }
@@ -47,36 +53,8 @@ impl From<Payload> for Text {
     }
 }
 
-/// A picture without a code is an answer, a picture that cannot be read is an error.
-pub(super) fn run(options: &Options, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
-    let mut status = ExitCode::SUCCESS;
-    for path in &options.files {
-        let file = path.display().to_string();
-        let (payloads, ms) = match card::decode_picture(path) {
-            Ok(decoded) => (decoded.payloads, decoded.took.map_or(0.0, card::milliseconds)),
-            Err(why) => {
-                let code = why.code();
-                eprintln!("error: {file}: {} [{code}]", super::chain(&why.into()));
-                status = ExitCode::FAILURE;
-                (Vec::new(), 0.0)
-            }
-        };
-        let payloads: Vec<Text> = payloads.into_iter().map(Text::from).collect();
-        if options.json {
-            writeln!(out, "{}", serde_json::to_string(&Line { file, payloads, ms })?)?;
-        } else {
-            let codes = super::counted(payloads.len() as u64, "code");
-            writeln!(out, "{file}  {codes}  [{ms:.1} ms]")?;
-            for payload in payloads {
-                match payload {
-                    // A code can hold what a terminal would take for a command.
-                    Text::Text(text) => writeln!(out, "  {}", printable(&text))?,
-                    Text::Bytes { hex } => writeln!(out, "  hex {hex}")?,
-                }
-            }
-        }
-    }
-    Ok(status)
+fn texts(payloads: Vec<Payload>) -> Vec<Text> {
+    payloads.into_iter().map(Text::from).collect()
 }
 
 /// Writes control characters as escapes.
@@ -88,21 +66,29 @@ fn printable(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::super::pictures::Line;
     use super::*;
 
-    fn line(payloads: &[&[u8]]) -> String {
-        let payloads = payloads.iter().map(|bytes| Payload { bytes: bytes.to_vec() }.into());
-        let line = Line { file: "a.png".into(), payloads: payloads.collect(), ms: 1.5 };
+    fn line(frames: Option<u64>, payloads: &[&[u8]]) -> String {
+        let payloads = payloads.iter().map(|bytes| Payload { bytes: bytes.to_vec() });
+        let found = texts(payloads.collect());
+        let line: Line<Codes> = Line { file: "a.png".into(), frames, found, ms: 1.5 };
         serde_json::to_string(&line).unwrap()
     }
 
     #[test]
     fn a_line_has_file_payloads_and_ms_in_this_order() {
-        assert_eq!(line(&[]), r#"{"file":"a.png","payloads":[],"ms":1.5}"#);
+        assert_eq!(line(None, &[]), r#"{"file":"a.png","payloads":[],"ms":1.5}"#);
         assert_eq!(
-            line(&["Vũ|\r\n".as_bytes(), b"\xFF\x00"]),
+            line(None, &["Vũ|\r\n".as_bytes(), b"\xFF\x00"]),
             r#"{"file":"a.png","payloads":["Vũ|\r\n",{"hex":"ff00"}],"ms":1.5}"#
         );
+    }
+
+    #[test]
+    fn a_line_of_a_burst_tells_the_pictures_looked_at() {
+        let expected = r#"{"burst":"a.png","frames":3,"payloads":["x"],"ms":1.5}"#;
+        assert_eq!(line(Some(3), &[b"x"]), expected);
     }
 
     #[test]
