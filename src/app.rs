@@ -17,6 +17,7 @@ use crate::clock::SystemClock;
 use crate::device::{Device, DeviceError};
 use crate::keys::UnlockError;
 use crate::platform::desktop::SoftwareDeviceKey;
+use crate::platform::tone;
 use crate::view::{View, preview};
 use crate::worker::loading::FindSticks;
 use crate::worker::{Emit, Event, OpenSource, Worker, code_of};
@@ -83,7 +84,7 @@ pub fn run(options: Options) -> Result<(), AppError> {
         card_readers(options.chips),
         emit_to_screen(Arc::clone(&night)),
     );
-    let view = View::new(window, worker, clock);
+    let view = View::new(window, worker, clock, tone::play);
     VIEW.set(Some(Rc::clone(&view)));
     let timer = slint::Timer::default();
     timer.start(slint::TimerMode::Repeated, Duration::from_secs(1), {

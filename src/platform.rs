@@ -11,6 +11,7 @@ pub mod desktop;
 pub mod pcsc;
 pub mod process;
 pub mod simulated;
+pub mod tone;
 
 #[cfg(test)]
 mod tests {

@@ -70,6 +70,8 @@ pub struct View {
     window: ui::AppWindow,
     worker: Worker,
     clock: Arc<dyn Clock>,
+    /// Says without the screen that a card was read.
+    tell_read: fn(),
     state: RefCell<State>,
 }
 
@@ -82,13 +84,20 @@ const AUTO_LOCK: Duration = Duration::from_secs(120);
 const VERDICT_STAYS: Duration = Duration::from_secs(60);
 
 impl View {
-    /// Connects a window to a worker, and asks how many tries are left.
-    pub fn new(window: ui::AppWindow, worker: Worker, clock: Arc<dyn Clock>) -> Rc<View> {
+    /// Connects a window to a worker, and asks how many tries are left; `tell_read` is called when a
+    /// card was read, unless the officer does not want it, and must not wait.
+    pub fn new(
+        window: ui::AppWindow,
+        worker: Worker,
+        clock: Arc<dyn Clock>,
+        tell_read: fn(),
+    ) -> Rc<View> {
         let last_touch = clock.boot().since;
         let view = Rc::new(View {
             window,
             worker,
             clock,
+            tell_read,
             state: RefCell::new(State {
                 pin: Pin::new(),
                 entry: entry::Entered::default(),
@@ -163,10 +172,16 @@ impl View {
             Event::Hint(hint) => scan::show_hint(self, hint),
             Event::Camera(error) => scan::show_camera(self, &error),
             Event::NotACard(refusal) => scan::show_refusal(self, &refusal),
-            Event::SeveralCards => scan::show_several_cards(self),
+            Event::SeveralCards => scan::show_trouble(self, ui::NotACard::SeveralCards),
+            Event::OtherDocument => scan::show_trouble(self, ui::NotACard::OtherDocument),
             Event::TypedRefused(problems) => entry::show_problems(self, &problems),
             Event::NoSearchLeft => entry::show_no_search_left(self),
-            Event::Answered(checked) => verdict::show(self, *checked),
+            Event::Answered(checked) => {
+                if self.screen() == ui::Screen::Scan && self.global::<ui::Settings>().get_sound() {
+                    (self.tell_read)();
+                }
+                verdict::show(self, *checked);
+            }
             Event::Chip(news) => chip::show(self, news),
             Event::CheckSaved { .. } => verdict::show_saved(self),
             Event::Saved { sequence } => outcome::show_saved(self, sequence),

@@ -19,6 +19,7 @@ use sync_format::v1::package::Dataset;
 use sync_format::v1::record::{CheckReason, Outcome, OutcomeWhy};
 
 use crate::camera::decode::{self, Hint};
+use crate::camera::mrz::{Zone, zones};
 use crate::camera::scanner::{Scan, Scanner};
 use crate::camera::{CameraError, Frame, FrameSource, LatestFrame};
 use crate::carried::{Found, Stick};
@@ -26,6 +27,7 @@ use crate::checks::ListState;
 use crate::chip::CardReaders;
 use crate::clock::DeviceTime;
 use crate::device::{Device, DeviceError, RecentKind, Session};
+use crate::document::mrz::{self, MrzError};
 use crate::document::qr::{NoCard, NotACard};
 use crate::document::typed::{self, TypedEntry, TypedProblem};
 use crate::document::{Document, qr};
@@ -75,6 +77,15 @@ pub enum Request {
     Decoded {
         /// The payloads of one frame.
         payloads: Vec<decode::Payload>,
+        /// Number of the scan that the frame was taken for.
+        scan: u64,
+        /// When the frame was taken from the slot.
+        since: Instant,
+    },
+    /// Machine-readable zones were read; sent by the decoding thread.
+    ZonesRead {
+        /// The zones of one frame.
+        zones: Vec<Zone>,
         /// Number of the scan that the frame was taken for.
         scan: u64,
         /// When the frame was taken from the slot.
@@ -197,13 +208,15 @@ pub enum Event {
     /// The keys are wiped.
     Locked,
     /// The newest frame, for the viewfinder.
-    Frame(Frame, FrameOrigin),
+    Frame(Arc<Frame>, FrameOrigin),
     /// What would help the camera.
     Hint(Hint),
     /// The camera gives no frame.
     Camera(CameraError),
     /// What was read is no card.
     NotACard(NotACard),
+    /// What was read is the zone of a document that is not looked up here.
+    OtherDocument,
     /// Several cards were in view, and it cannot be told which is meant.
     SeveralCards,
     /// What was typed cannot be checked.
@@ -309,7 +322,7 @@ pub struct Welcome {
 }
 
 /// Names of the settings that are kept in the encrypted state.
-pub const SETTINGS: [&str; 2] = ["auto-lock", "check-reason"];
+pub const SETTINGS: [&str; 3] = ["auto-lock", "check-reason", "sound"];
 
 /// Names of the settings that the lock screen needs too.
 pub const SCREEN_SETTINGS: [&str; 3] = ["theme", "language", "glove"];
@@ -455,7 +468,7 @@ enum Wanted {
 
 /// A frame, and the number of the scan that it was taken for.
 struct Taken {
-    frame: Frame,
+    frame: Arc<Frame>,
     scan: u64,
 }
 
@@ -582,7 +595,9 @@ fn run_camera(camera: &CameraSwitch, slot: &LatestFrame<Taken>, open: &OpenSourc
                 // Taken for a scan that has ended: it shows a person whom nobody looks at any more.
                 Ok(_) if camera.wanted() != Wanted::Frames(scan) => {}
                 Ok(frame) => {
-                    emit(Event::Frame(frame.clone(), origin));
+                    // The viewfinder and the decoder look at the same pixels.
+                    let frame = Arc::new(frame);
+                    emit(Event::Frame(Arc::clone(&frame), origin));
                     slot.put(Taken { frame, scan });
                 }
                 Err(error) => {
@@ -601,6 +616,20 @@ fn run_camera(camera: &CameraSwitch, slot: &LatestFrame<Taken>, open: &OpenSourc
     }
 }
 
+/// Of so many frames without a code, one is searched for a machine-readable zone. Chosen: a code is
+/// read more often and in less time, and one who shows the back can wait for two frames.
+const ZONES_EVERY: u32 = 2;
+
+/// Returns the zones of a frame that are a document's, of whatever kind.
+///
+/// One whose check digits hold and that still says what cannot be, such as a 31st of February, was
+/// misread; the next frame may be read rightly.
+fn zones_of_documents(frame: &Frame) -> Vec<Zone> {
+    let mut zones = zones(frame);
+    zones.retain(|zone| matches!(mrz::parse(&zone.text), Ok(_) | Err(MrzError::OtherDocument)));
+    zones
+}
+
 fn run_decoder(
     camera: &CameraSwitch,
     slot: &LatestFrame<Taken>,
@@ -611,12 +640,14 @@ fn run_decoder(
     const PATIENCE: Duration = Duration::from_millis(200);
     let mut scanner = Scanner::new();
     let mut scanned = None;
+    let mut unread = 0_u32;
     let begun = Instant::now();
     while camera.wanted() != Wanted::Quit {
         let taken = slot.take(PATIENCE);
         // What was seen for one scan is a person's, and none of the next one's.
         if scanned.is_some_and(|scan| camera.wanted() != Wanted::Frames(scan)) {
             scanner.reset();
+            unread = 0;
             scanned = None;
         }
         let Some(Taken { frame, scan }) = taken else { continue };
@@ -626,13 +657,23 @@ fn run_decoder(
         scanned = Some(scan);
         let since = Instant::now();
         let Scan { payloads, hint, .. } = scanner.read(&frame, begun.elapsed());
-        if payloads.is_empty() {
-            if let Some(hint) = hint {
-                emit(Event::Hint(hint));
+        let request = if payloads.is_empty() {
+            unread += 1;
+            let zones =
+                if unread % ZONES_EVERY == 0 { zones_of_documents(&frame) } else { Vec::new() };
+            if zones.is_empty() {
+                if let Some(hint) = hint {
+                    emit(Event::Hint(hint));
+                }
+                continue;
             }
-        } else if camera.find(scan) {
+            Request::ZonesRead { zones, scan, since }
+        } else {
+            Request::Decoded { payloads, scan, since }
+        };
+        if camera.find(scan) {
             camera.advance.store(true, Ordering::SeqCst);
-            if requests.send(Request::Decoded { payloads, scan, since }).is_err() {
+            if requests.send(request).is_err() {
                 return;
             }
         }
@@ -697,6 +738,11 @@ impl Desk {
             Request::StartScan if self.session.is_some() => self.camera.start(),
             Request::StopScan | Request::StartScan => self.camera.stop(),
             Request::SkipPicture => self.camera.advance.store(true, Ordering::SeqCst),
+            Request::ZonesRead { zones, scan, since } => {
+                if self.camera.claim(scan) {
+                    return self.check_zones(&zones, since);
+                }
+            }
             Request::Decoded { payloads, scan, since } => {
                 if self.camera.claim(scan) {
                     return self.check_payloads(&payloads, since);
@@ -845,6 +891,25 @@ impl Desk {
             Err(NoCard::Nothing) => {}
         }
         Ok(())
+    }
+
+    /// Checks the one document among the zones of a frame, or says why there is none.
+    fn check_zones(&mut self, zones: &[Zone], since: Instant) -> Result<(), DeviceError> {
+        if self.session.is_none() {
+            return Ok(());
+        }
+        let [zone] = zones else {
+            (self.emit)(Event::SeveralCards);
+            return Ok(());
+        };
+        match mrz::parse(&zone.text) {
+            Ok(document) => self.check(document, self.scan_reason, since),
+            // The decoding thread lets no other error through.
+            Err(_) => {
+                (self.emit)(Event::OtherDocument);
+                Ok(())
+            }
+        }
     }
 
     fn check_typed(&mut self, entry: &TypedEntry, reason: CheckReason) -> Result<(), DeviceError> {
@@ -1033,6 +1098,7 @@ pub(super) mod tests {
     use crate::checks::Verdict;
     use crate::chip::NoReaders;
     use crate::device::testing::{Enrolled, pin, right_pin};
+    use crate::document::{DocumentKind, Source};
     use crate::matching::testing::wanted;
     use crate::snapshot::testing::notices_package;
     use crate::store::install::Proceed;
@@ -1514,14 +1580,13 @@ pub(super) mod tests {
         assert_eq!(running.enrolled.device().screen_settings(), []);
     }
 
-    #[test]
-    fn a_code_that_is_no_card_is_named_and_the_scan_is_over() {
-        let enrolled = Enrolled::new();
+    /// A desk without threads, with its camera's switch and its events.
+    fn a_desk(enrolled: &Enrolled) -> (Desk, Arc<CameraSwitch>, Receiver<Event>) {
         let (told, events) = mpsc::channel();
         let camera = Arc::new(CameraSwitch::default());
         let mut device = enrolled.device();
         let session = device.unlock(&right_pin()).unwrap();
-        let mut desk = Desk {
+        let desk = Desk {
             device,
             session: Some(session),
             shown: None,
@@ -1533,6 +1598,53 @@ pub(super) mod tests {
             requests: mpsc::channel().0,
             emit: Arc::new(move |event| told.send(event).unwrap_or_default()),
         };
+        (desk, camera, events)
+    }
+
+    #[test]
+    fn a_zone_is_checked_and_what_is_no_single_document_is_named() {
+        const PASSPORT: &str = "P<UTOERIKSSON<<ANNA<MARIA<<<<<<<<<<<<<<<<<<<\n\
+                                L898902C36UTO7408122F1204159ZE184226B<<<<<10";
+        const OTHER_CARD: &str = "I<UTOD231458907<<<<<<<<<<<<<<<\n\
+                                  7408122F1204159UTO<<<<<<<<<<<6\n\
+                                  ERIKSSON<<ANNA<MARIA<<<<<<<<<<";
+        let enrolled = Enrolled::new();
+        let (mut desk, camera, events) = a_desk(&enrolled);
+        let zones = |texts: &[&str]| -> Vec<Zone> {
+            texts.iter().map(|text| Zone { text: (*text).to_owned() }).collect()
+        };
+        let mut shown = |scan: u64, texts: &[&str]| -> Vec<Event> {
+            desk.serve(Request::StartScan).unwrap();
+            assert!(camera.find(scan));
+            let zones = zones(texts);
+            desk.serve(Request::ZonesRead { zones, scan, since: Instant::now() }).unwrap();
+            assert_eq!(camera.wanted(), Wanted::Rest);
+            events.try_iter().collect()
+        };
+        let seen = shown(1, &[PASSPORT]);
+        let [Event::Answered(checked), Event::CheckSaved { .. }] = &seen[..] else {
+            panic!("{seen:?}");
+        };
+        assert_eq!(checked.document.source, Source::Mrz);
+        assert_eq!(checked.document.kind, DocumentKind::Passport);
+        let seen = shown(2, &[OTHER_CARD]);
+        assert!(matches!(&seen[..], [Event::OtherDocument]), "{seen:?}");
+        let seen = shown(3, &[PASSPORT, OTHER_CARD]);
+        assert!(matches!(&seen[..], [Event::SeveralCards]), "{seen:?}");
+        // A scan that was stopped asks for nothing any more.
+        desk.serve(Request::StartScan).unwrap();
+        assert!(camera.find(4));
+        desk.serve(Request::StopScan).unwrap();
+        let request =
+            Request::ZonesRead { zones: zones(&[PASSPORT]), scan: 4, since: Instant::now() };
+        desk.serve(request).unwrap();
+        assert_eq!(events.try_iter().count(), 0);
+    }
+
+    #[test]
+    fn a_code_that_is_no_card_is_named_and_the_scan_is_over() {
+        let enrolled = Enrolled::new();
+        let (mut desk, camera, events) = a_desk(&enrolled);
         let payload = |bytes: &[u8]| decode::Payload { bytes: bytes.to_vec() };
         let card = "057191914618||Thạch Công Yến|12011991|Nữ|Quảng Ngãi|04042023";
         for (scan, payloads, is_answered) in [

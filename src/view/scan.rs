@@ -160,10 +160,10 @@ pub(super) fn show_camera(view: &Rc<View>, error: &CameraError) {
     });
 }
 
-/// Shows that several cards were in view.
-pub(super) fn show_several_cards(view: &Rc<View>) {
+/// Shows why what was read gives no document to look up.
+pub(super) fn show_trouble(view: &Rc<View>, trouble: ui::NotACard) {
     view.state.borrow_mut().scanning_since = None;
-    view.global::<ui::Scan>().set_trouble(ui::NotACard::SeveralCards);
+    view.global::<ui::Scan>().set_trouble(trouble);
 }
 
 /// Shows what a code was when it was no card.

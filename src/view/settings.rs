@@ -45,7 +45,11 @@ pub(super) fn connect(view: &Rc<View>) {
     }));
     settings.on_set_glove(callback_with(view, |view, glove: bool| {
         view.global::<ui::App>().set_glove(glove);
-        keep(view, "glove", if glove { "on" } else { "off" });
+        keep(view, "glove", on_or_off(glove));
+    }));
+    settings.on_set_sound(callback_with(view, |view, sound: bool| {
+        view.global::<ui::Settings>().set_sound(sound);
+        keep(view, "sound", on_or_off(sound));
     }));
     settings.on_set_auto_lock(callback_with(view, |view, minutes: i32| {
         if AUTO_LOCK_MINUTES.contains(&minutes) {
@@ -78,6 +82,7 @@ pub(super) fn restore<N: AsRef<str>>(view: &Rc<View>, settings: &[(N, String)]) 
                     ui::select_language(view.window(), language);
                 }
             }
+            "sound" => view.global::<ui::Settings>().set_sound(value == "on"),
             "glove" => view.global::<ui::App>().set_glove(value == "on"),
             "check-reason" => set_check_reason(view, value),
             "auto-lock" => {
@@ -112,6 +117,10 @@ fn minutes(view: &Rc<View>) -> i32 {
 
 fn keep(view: &Rc<View>, name: &'static str, value: &str) {
     view.ask(Request::Keep { name, value: value.to_owned() });
+}
+
+fn on_or_off(is_on: bool) -> &'static str {
+    if is_on { "on" } else { "off" }
 }
 
 fn word_of<T: PartialEq>(words: &[(T, &'static str)], value: T) -> &'static str {

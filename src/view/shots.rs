@@ -99,7 +99,7 @@ pub fn write(
         }),
     );
     let mut walk = Walk {
-        view: View::new(app, worker, clock),
+        view: View::new(app, worker, clock, || {}),
         events,
         folder: folder.to_owned(),
         shots: Shots { files: Vec::new(), slowest: Duration::ZERO },

@@ -315,6 +315,7 @@ fn grouped(kind: NumberKind, text: &str) -> String {
 fn proof(proof: DocumentProof, source: Source) -> ui::Proof {
     match proof {
         DocumentProof::NotProven if source == Source::Typed => ui::Proof::Typed,
+        DocumentProof::NotProven if source == Source::Mrz => ui::Proof::Zone,
         DocumentProof::NotProven => ui::Proof::Qr,
         DocumentProof::Consistent => ui::Proof::Consistent,
         DocumentProof::CopyNotExcluded => ui::Proof::CopyNotExcluded,

@@ -1,5 +1,6 @@
 //! The window as an officer uses it: real buttons, real worker, real device, no display.
 
+use std::cell::Cell;
 use std::path::PathBuf;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -13,6 +14,7 @@ use fieldcheck::chip::simulated::folder;
 use fieldcheck::clock::{DeviceTime, FixedClock};
 use fieldcheck::device::{self, Device, RecentKind};
 use fieldcheck::document::{Date, Name};
+use fieldcheck::invented::shots::{BackKind, BackShot, Level, OcrB, back};
 use fieldcheck::invented::{World, chips, draw};
 use fieldcheck::keys::{ArgonCost, Pin, SimulatedDeviceKey};
 use fieldcheck::platform::simulated::SimulatedCards;
@@ -241,10 +243,23 @@ impl Duty {
             };
             image::Luma([if dark { 0 } else { 255 }])
         });
-        let path = self.folder.path().join("code.png");
+        self.shows("code.png", &picture);
+        self
+    }
+
+    /// The same duty with the back of a card as its only picture, or the page of a passport.
+    fn with_back(mut self, kind: BackKind) -> (Duty, BackShot) {
+        let font = OcrB::of_system().expect("the package fonts-ocr-b");
+        let shot = back(5, 1, Level::Easy, kind, &font);
+        let (width, height, luma) = (shot.frame.width, shot.frame.height, shot.frame.luma.clone());
+        self.shows("back.png", &image::GrayImage::from_raw(width, height, luma).unwrap());
+        (self, shot)
+    }
+
+    fn shows(&mut self, name: &str, picture: &image::GrayImage) {
+        let path = self.folder.path().join(name);
         picture.save(&path).unwrap();
         self.pictures = vec![path];
-        self
     }
 
     fn data(&self) -> PathBuf {
@@ -272,6 +287,11 @@ impl Duty {
         lines.reverse();
         lines
     }
+}
+
+thread_local! {
+    /// How often a tone said that a card was read.
+    static TONES: Cell<u32> = const { Cell::new(0) };
 }
 
 /// An officer in front of the window.
@@ -321,7 +341,9 @@ impl Officer {
                 let _ = send.send(message);
             }),
         );
-        let officer = Officer { view: View::new(window, worker, duty.clock.clone()), messages };
+        let tell_read = || TONES.set(TONES.get() + 1);
+        let view = View::new(window, worker, duty.clock.clone(), tell_read);
+        let officer = Officer { view, messages };
         officer.waits_for("the tries", |window| window.global::<ui::Unlock>().get_tries_left() > 5);
         officer
     }
@@ -574,6 +596,48 @@ fn a_payment_code_is_named_and_looking_again_goes_on() {
 }
 
 #[test]
+fn the_lines_on_a_documents_back_are_read_where_there_is_no_code() {
+    for kind in [BackKind::Card, BackKind::Passport] {
+        let (duty, shot) = Duty::with_cards(&[]).with_back(kind);
+        let officer = Officer::at(&duty);
+        officer.unlocks();
+        officer.presses("QUÉT THẺ");
+        officer.waits_for_screen(ui::Screen::Verdict);
+        let verdict = officer.window().global::<ui::VerdictView>();
+        assert_eq!(verdict.get_answer(), ui::VerdictKind::Refer, "the register does not know it");
+        assert_eq!(verdict.get_proof(), ui::Proof::Zone);
+        let number = verdict.get_person().number.replace(' ', "");
+        assert!(shot.text().contains(&number), "{kind:?}");
+    }
+}
+
+#[test]
+fn a_tone_says_that_a_card_was_read_and_no_more() {
+    let duty = Duty::with_cards(&["payment", "wanted-number", "clean-2021"]);
+    let officer = Officer::at(&duty);
+    officer.unlocks();
+    officer.presses("QUÉT THẺ");
+    officer.waits_for("the refusal", |window| {
+        window.global::<ui::Scan>().get_trouble() == ui::NotACard::Payment
+    });
+    assert_eq!(TONES.get(), 0, "nothing was read");
+    officer.presses("QUÉT LẠI");
+    officer.waits_for_screen(ui::Screen::Verdict);
+    assert_eq!(TONES.get(), 1);
+    officer.presses("Nhầm người");
+    officer.presses("Ảnh khác");
+    officer.presses("LƯU");
+    officer.waits_for("the commit", |window| {
+        window.global::<ui::Outcome>().get_state() == ui::OutcomeState::Saved
+    });
+    assert_eq!(TONES.get(), 1, "an outcome is not a card");
+    officer.window().global::<ui::Settings>().invoke_set_sound(false);
+    officer.presses("QUÉT TIẾP");
+    officer.waits_for_screen(ui::Screen::Verdict);
+    assert_eq!(TONES.get(), 1, "the officer wants none");
+}
+
+#[test]
 fn a_typed_number_is_checked_for_a_reason() {
     let duty = Duty::with_cards(&[]);
     let officer = Officer::at(&duty);
@@ -614,6 +678,7 @@ fn settings_last_over_a_lock() {
     let settings = officer.window().global::<ui::Settings>();
     settings.invoke_set_theme(ui::ThemeMode::Night);
     settings.invoke_set_language(ui::Language::English);
+    settings.invoke_set_sound(false);
     drop(officer);
     // The lock screen is dark from its first frame on, before any PIN.
     let officer = Officer::at(&duty);
@@ -621,6 +686,12 @@ fn settings_last_over_a_lock() {
     assert_eq!(app.get_theme(), ui::ThemeMode::Night);
     assert_eq!(app.get_language(), ui::Language::English);
     assert!(officer.is_at(ui::Screen::Unlock));
+    for digit in PIN {
+        officer.presses(&digit.to_string());
+    }
+    officer.presses("UNLOCK");
+    officer.waits_for_screen(ui::Screen::Home);
+    assert!(!officer.window().global::<ui::Settings>().get_sound());
 }
 
 // ---- loading a list ----

@@ -334,6 +334,17 @@ const CASES: &[Case] = &[
         set: |ui| home(ui, list(ListState::Missing, "", 0, AgeUnit::Days, 0), 0, 0),
     },
     Case { name: "scan", set: |ui| scan(ui, CameraState::Live, NotACard::None) },
+    Case {
+        name: "scan-focus",
+        set: |ui| {
+            scan(ui, CameraState::Live, NotACard::None);
+            ui.global::<Scan>().set_hint(ScanHint::Focus);
+        },
+    },
+    Case {
+        name: "scan-other-document",
+        set: |ui| scan(ui, CameraState::Live, NotACard::OtherDocument),
+    },
     Case { name: "scan-payment", set: |ui| scan(ui, CameraState::Live, NotACard::Payment) },
     Case { name: "scan-bad-date", set: |ui| scan(ui, CameraState::Live, NotACard::BadDate) },
     Case { name: "scan-camera-busy", set: |ui| scan(ui, CameraState::Busy, NotACard::None) },
