@@ -27,7 +27,7 @@ mod spots;
 mod text;
 
 use blocks::Block;
-use glyph::{Layers, Reading};
+use glyph::{Layers, Reading, View};
 use grid::{Grid, Pair};
 use plane::Plane;
 
@@ -232,7 +232,7 @@ fn read_columns(layers: &Layers<'_>, pose: &Pose, columns: &[i32], lines: usize)
     for &column in columns {
         for line in 0..lines {
             let at = [column as f32, line as f32];
-            cells.push((at, glyph::read(layers, &pose.grid, at, pose.lines_per_pitch)));
+            cells.push((at, glyph::read(layers, pose, at, View::STRAIGHT)));
         }
     }
     cells

@@ -12,7 +12,7 @@
 
 use std::sync::OnceLock;
 
-use super::grid::Grid;
+use super::Pose;
 use super::plane::Plane;
 
 /// What the network tells apart, in the order of its outputs; the one behind them is "none".
@@ -79,12 +79,12 @@ impl<'a> Layers<'a> {
     }
 
     /// Returns the cell around a place of the text, as the network sees it.
-    ///
-    /// `height` is how tall the characters are in lines, in relation to the pitch in columns.
-    fn patch(&self, grid: &Grid, at: [f32; 2], lines_per_pitch: f32) -> [f32; WIDTH * HEIGHT] {
-        let [x, y] = grid.apply(at);
-        let [across, down] = grid.steps(at);
-        let down = down.map(|step| step * lines_per_pitch);
+    fn patch(&self, pose: &Pose, at: [f32; 2], view: View) -> [f32; WIDTH * HEIGHT] {
+        let [right, down] = view.shift;
+        let [x, y] = pose.grid.apply([at[0] + right, at[1] + down * pose.lines_per_pitch]);
+        let [across, down] = pose.grid.steps(at);
+        let across = across.map(|step| step * view.zoom);
+        let down = down.map(|step| step * pose.lines_per_pitch * view.zoom);
         // A step of more than 1.6 pixels would jump over strokes.
         let step = across[0].hypot(across[1]).max(down[0].hypot(down[1])) / STEPS_PER_PITCH;
         let layer = usize::from(step > 1.6) + usize::from(step > 3.2);
@@ -116,16 +116,24 @@ fn normalise(pixels: &mut [f32; WIDTH * HEIGHT]) {
     pixels.iter_mut().for_each(|p| *p = (*p - mean) * scale);
 }
 
+/// How a cell is looked at, beside where the grid has it.
+#[derive(Clone, Copy)]
+pub(super) struct View {
+    /// To the right and downwards, in pitches.
+    pub shift: [f32; 2],
+    /// How much is seen of it: more than 1 makes the character smaller.
+    pub zoom: f32,
+}
+
+impl View {
+    pub const STRAIGHT: View = View { shift: [0.0; 2], zoom: 1.0 };
+}
+
 /// Reads the cell around a place of the text.
-pub(super) fn read(
-    layers: &Layers<'_>,
-    grid: &Grid,
-    at: [f32; 2],
-    lines_per_pitch: f32,
-) -> Reading {
+pub(super) fn read(layers: &Layers<'_>, pose: &Pose, at: [f32; 2], view: View) -> Reading {
     static NETWORK: OnceLock<Network> = OnceLock::new();
     let network = NETWORK.get_or_init(|| Network::read(WEIGHTS));
-    network.run(&layers.patch(grid, at, lines_per_pitch))
+    network.run(&layers.patch(pose, at, view))
 }
 
 /// Weights and offsets of a layer; the outputs are innermost.
@@ -221,25 +229,28 @@ fn convolve<const IN: usize, const OUT: usize>(
     let (weights, _) = layer.weights.as_chunks::<OUT>();
     for y in 0..height / 2 {
         for x in 0..width / 2 {
-            let mut sums = [offsets; 4];
-            for (which, (dy, dx)) in [(0, 0), (0, 1), (1, 0), (1, 1)].into_iter().enumerate() {
-                // One sum at a time, so that it stays in registers.
-                let mut sum = offsets;
+            let mut most = [0.0f32; OUT];
+            for dy in 0..2 {
+                // Two sums at a time: they stay in registers, and neither waits for the other.
+                let (mut left, mut right) = (offsets, offsets);
                 for ky in 0..3 {
-                    let start = (2 * y + dy + ky) * row + (2 * x + dx) * IN;
+                    let start = (2 * y + dy + ky) * row + 2 * x * IN;
+                    let pixels = input[start..start + 3 * IN].iter();
+                    let beside = &input[start + IN..start + 4 * IN];
                     let taps = &weights[ky * 3 * IN..][..3 * IN];
-                    for (pixel, weights) in input[start..start + 3 * IN].iter().zip(taps) {
+                    for ((one, other), weights) in pixels.zip(beside).zip(taps) {
                         for o in 0..OUT {
-                            sum[o] += pixel * weights[o];
+                            left[o] += one * weights[o];
+                            right[o] += other * weights[o];
                         }
                     }
                 }
-                sums[which] = sum;
+                for o in 0..OUT {
+                    most[o] = most[o].max(left[o]).max(right[o]);
+                }
             }
             let at = ((y + edge) * out_width + x + edge) * OUT;
-            for (o, slot) in out[at..at + OUT].iter_mut().enumerate() {
-                *slot = sums[0][o].max(sums[1][o]).max(sums[2][o]).max(sums[3][o]).max(0.0);
-            }
+            out[at..at + OUT].copy_from_slice(&most);
         }
     }
 }
