@@ -85,7 +85,7 @@ impl Grid {
         }
         // A little pull towards no perspective, for pairs of few lines.
         for (i, row) in matrix.iter_mut().enumerate().skip(6) {
-            row[i] += 1.0e-3 * total;
+            row[i] += 1.0e-5 * total;
         }
         let h = eliminate(&mut matrix)?;
         // Back to columns and pixels: seen = S^-1 * H * T.

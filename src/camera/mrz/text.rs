@@ -5,13 +5,16 @@
 //! first. A text is returned only when
 //!
 //! - each character fits its place: letters in a name, digits in a date;
-//! - each character is clearly likelier than the next one that would fit its place
-//!   ([`FREE_MARGIN`]; [`COVERED_MARGIN`] under a check digit), and seems to be a character at all;
+//! - each character that no check digit covers is clearly likelier than the next one that could
+//!   stand there ([`FREE_MARGIN`]), and than none;
+//! - each other character is so too ([`COVERED_MARGIN`]), but for a few ([`MAX_DOUBTS`]);
 //! - the name has the form of a name, the dates have months and days;
-//! - all check digits hold; on Vietnamese cards the number's own, and the two numbers agree.
+//! - all check digits hold; on Vietnamese cards the number's own, and the two numbers agree;
+//! - of all texts of which this holds, it is clearly the likeliest ([`TEXT_MARGIN`]).
 //!
-//! Under check digits, and there alone, a few characters may be less clear ([`MAX_DOUBTS`]): then
-//! the likeliest text that passes is taken, if no other that passes comes near it.
+//! What a place can hold decides between characters that were seen, and never stands in for one that
+//! was not: a cell that seems empty refuses the zone. The one exception is the number of Vietnamese
+//! cards, which is printed twice: nine of its digits may be seen in either place.
 
 use super::glyph::{ALPHABET, Reading};
 
@@ -22,17 +25,32 @@ pub(super) const FREE_MARGIN: f32 = 4.0;
 /// The same under a check digit.
 pub(super) const COVERED_MARGIN: f32 = 2.5;
 
-/// Most characters under check digits that may be less clear than that.
-const MAX_DOUBTS: usize = 3;
+/// The same, where no other character is known to stand in such a place.
+const KNOWN_MARGIN: f32 = 1.0;
 
-/// Most texts that are tried for these, and how much likelier the text that is taken must be than
-/// the next one that passes.
-const MAX_TEXTS: usize = 64;
+/// Most characters under check digits that may be less clear than that.
+const MAX_DOUBTS: usize = 6;
+
+/// How much likelier the text that is taken must be than the next one that passes.
 const TEXT_MARGIN: f32 = 4.0;
+
+/// How much less likely than the likeliest text, passing or not, the one that is taken may be.
+const MOST_COST: f32 = 5.0;
+
+/// What the same change costs once more, as a share: who took one `0` for an `O` takes the next one
+/// for it too.
+const AGAIN: f32 = 0.25;
+
+/// Most texts that are tried. Chosen: a zone with more that are nearly as likely is not clear.
+const MAX_TEXTS: usize = 4_000;
 
 /// A character that fits its place must not be much less likely than one that does not fit, or than
 /// none.
 const FITTING: f32 = -4.0;
+
+/// Least share of the three likeliest characters: a cell that could be anything is not read by its
+/// check digit.
+const LEAST_OF_THREE: f32 = 0.8;
 
 /// The two forms of a zone.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -98,6 +116,7 @@ fn place(form: Form, line: usize, column: usize) -> (Class, bool) {
         (Form::Td1, 0, 14) => (Class::Digit, true),
         (Form::Td1, 0, _) => (Class::Any, true),
         (Form::Td1, 1, 7) => (Class::Sex, false),
+        (Form::Td1, 1, 2..=5) => (Class::Count, true),
         (Form::Td1, 1, 0..=14 | 29) => (Class::Digit, true),
         (Form::Td1, 1, 15..=17) => (Class::Letter, false),
         (Form::Td1, 1, _) => (Class::Any, true),
@@ -106,85 +125,260 @@ fn place(form: Form, line: usize, column: usize) -> (Class, bool) {
         (Form::Td3, 0, _) => (Class::Letter, false),
         (Form::Td3, _, 20) => (Class::Sex, false),
         (Form::Td3, _, 10..=12) => (Class::Letter, false),
+        (Form::Td3, _, 15..=18) => (Class::Count, true),
         (Form::Td3, _, 9 | 13..=19 | 21..=27 | 43) => (Class::Digit, true),
         (Form::Td3, _, 42) => (Class::Count, true),
         (Form::Td3, _, _) => (Class::Any, true),
     }
 }
 
-/// Characters that may stand in a cell, the likeliest first, with what each costs.
-struct Choice {
+/// What a cell can be.
+struct Cell {
+    /// What fits the place, the likeliest first, by the logarithm of how likely each is where one of
+    /// them must be. The emptier a cell seems, the less it says.
+    options: Vec<(u8, f32)>,
+    /// How much likelier the first is than all that does not fit, and than none.
+    over_others: f32,
+    over_none: f32,
+}
+
+impl Cell {
+    fn of(reading: &Reading, class: Class) -> Option<Cell> {
+        let scored = || ALPHABET.iter().copied().zip(reading.scores);
+        let mut options: Vec<(u8, f32)> =
+            scored().filter(|(character, _)| class.fits(*character)).collect();
+        options.sort_by(|a, b| b.1.total_cmp(&a.1));
+        let first = options.first()?.1;
+        let others = scored().filter(|(character, _)| !class.fits(*character));
+        let others = others.map(|(_, score)| score).fold(f32::MIN, f32::max);
+        let all: f32 = options.iter().map(|(_, score)| (score - first).exp()).sum();
+        let empty = (reading.none - first).exp().min(1.0e12);
+        let even = empty / (all + empty) / options.len() as f32;
+        for (_, score) in &mut options {
+            *score = ((*score - first).exp() / (all + empty) + even).max(1.0e-9).ln();
+        }
+        Some(Cell { options, over_others: first - others, over_none: first - reading.none })
+    }
+
+    fn first(&self) -> u8 {
+        self.options.first().map_or(b'<', |option| option.0)
+    }
+
+    /// How much likelier the first is than the next one.
+    fn margin(&self) -> f32 {
+        match self.options[..] {
+            [(_, first), (_, second), ..] => first - second,
+            _ => f32::MAX,
+        }
+    }
+
+    /// Tells whether a character was seen.
+    fn is_seen(&self) -> bool {
+        self.over_others >= FITTING && self.over_none >= FITTING
+    }
+
+    /// Makes one of two cells that hold the same character.
+    fn joined(&self, other: &Cell) -> Cell {
+        let score = |character| {
+            other.options.iter().find(|option| option.0 == character).map_or(-20.0, |(_, s)| *s)
+        };
+        let mut options: Vec<(u8, f32)> = self
+            .options
+            .iter()
+            .map(|&(character, own)| (character, own + score(character)))
+            .collect();
+        options.sort_by(|a, b| b.1.total_cmp(&a.1));
+        let all: f32 = options.iter().map(|(_, score)| score.exp()).sum();
+        options.iter_mut().for_each(|(_, score)| *score -= all.max(1.0e-30).ln());
+        let better = if self.is_seen() { self } else { other };
+        Cell { options, over_others: better.over_others, over_none: better.over_none }
+    }
+}
+
+/// One or two places of a text with the same character, and what else it may be at what cost.
+struct Doubt {
+    places: [usize; 2],
     options: Vec<(u8, f32)>,
 }
 
 /// Decides on a text, given a reading of each cell: line by line, left to right.
 pub(super) fn decide(form: Form, readings: &[Reading]) -> Option<Vec<u8>> {
-    if readings.len() != form.lines() * form.columns() {
+    let columns = form.columns();
+    if readings.len() != form.lines() * columns {
         return None;
     }
-    let mut text = Vec::with_capacity(readings.len());
-    let mut doubts: Vec<(usize, Choice)> = Vec::new();
-    let is_vietnamese = form == Form::Td1 && {
-        let best = |at: usize| readings[at].best().map(|(character, _)| character);
-        (0..5).map(best).eq(b"IDVNM".iter().copied().map(Some))
+    let is_vietnamese = {
+        let best = |at: usize| Cell::of(&readings[at], Class::Letter).map(|cell| cell.first());
+        let text = (0..5).map(|at| best(at).unwrap_or(b'<'));
+        match form {
+            Form::Td1 => text.eq(*b"IDVNM"),
+            Form::Td3 => text.skip(2).eq(*b"VNM"),
+        }
     };
+    let is_vietnamese_card = is_vietnamese && form == Form::Td1;
+    let mut cells = Vec::with_capacity(readings.len());
     for (at, reading) in readings.iter().enumerate() {
-        let (line, column) = (at / form.columns(), at % form.columns());
-        let (mut class, covered) = place(form, line, column);
-        if is_vietnamese && line == 0 && matches!(column, 5..=26 | 29) {
+        let (line, column) = (at / columns, at % columns);
+        let (mut class, _) = place(form, line, column);
+        if is_vietnamese_card && line == 0 && matches!(column, 5..=26 | 29) {
             class = Class::Digit;
         }
-        let mut options: Vec<(u8, f32)> = ALPHABET
-            .iter()
-            .copied()
-            .zip(reading.scores)
-            .filter(|(character, _)| class.fits(*character))
-            .collect();
-        options.sort_by(|a, b| b.1.total_cmp(&a.1));
-        let (character, first) = *options.first()?;
-        let second = options.get(1).map_or(f32::MIN, |option| option.1);
-        let others = reading.scores.iter().copied().fold(reading.none, f32::max);
-        if first - others < FITTING {
-            return None;
+        // Nine or twelve digits of a number.
+        if is_vietnamese && form == Form::Td3 && line == 1 && matches!(column, 28..=41) {
+            class = Class::Count;
         }
-        // Where one character alone fits, it has to be the likeliest of all.
-        let margin = match class {
-            Class::Passport | Class::Card | Class::Sex => {
-                reading.best().map_or(0.0, |(best, m)| if best == character { m } else { 0.0 })
-            }
-            _ => first - second.max(if covered { f32::MIN } else { reading.none }),
-        };
-        let needed = if covered { COVERED_MARGIN } else { FREE_MARGIN };
-        if margin < needed {
-            if !covered || doubts.len() == MAX_DOUBTS {
-                return None;
-            }
-            options.truncate(3);
-            options.retain(|option| first - option.1 < TEXT_MARGIN);
-            options.iter_mut().for_each(|option| option.1 = first - option.1);
-            doubts.push((at, Choice { options }));
-        }
-        text.push(character);
+        cells.push(Cell::of(reading, class)?);
+    }
+    let text: Vec<u8> = cells.iter().map(Cell::first).collect();
+    let is_covered = |at: usize| place(form, at / columns, at % columns).1;
+    if (0..cells.len()).any(|at| !is_covered(at) && !is_clear(form, &cells, &text, at)) {
+        return None;
     }
 
-    let mut texts = vec![(0.0f32, text)];
-    for (at, choice) in doubts {
-        let mut more = Vec::with_capacity(texts.len() * choice.options.len());
-        for (cost, text) in &texts {
-            for &(character, extra) in &choice.options {
-                let mut text = text.clone();
-                text[at] = character;
-                more.push((cost + extra, text));
+    let mut doubts = Vec::new();
+    let mut unclear = 0;
+    for at in (0..cells.len()).filter(|at| is_covered(*at)) {
+        let twin = (is_vietnamese_card && (5..14).contains(&at)).then_some(at + 13);
+        if is_vietnamese_card && (18..27).contains(&at) {
+            continue;
+        }
+        let joined = twin.map(|twin| cells[at].joined(&cells[twin]));
+        let cell = joined.as_ref().unwrap_or(&cells[at]);
+        let share: f32 = cell.options.iter().take(3).map(|(_, score)| score.exp()).sum();
+        if !cell.is_seen() || share < LEAST_OF_THREE {
+            return None;
+        }
+        unclear += usize::from(cell.margin() < COVERED_MARGIN);
+        let first = cell.options.first()?.1;
+        let costs = cell.options.iter().map(|&(character, score)| (character, first - score));
+        let options: Vec<(u8, f32)> =
+            costs.take_while(|(_, cost)| *cost < MOST_COST + TEXT_MARGIN).collect();
+        doubts.push(Doubt { places: [at, twin.unwrap_or(at)], options });
+    }
+    if unclear > MAX_DOUBTS {
+        return None;
+    }
+    // Where only one character is likely there is nothing to try.
+    let mut text = text;
+    for doubt in &doubts {
+        doubt.places.iter().for_each(|&place| text[place] = doubt.options[0].0);
+    }
+    doubts.retain(|doubt| doubt.options.len() > 1);
+    let mut search = Search {
+        form,
+        doubts: &doubts,
+        text,
+        changes: Vec::new(),
+        best: None,
+        bound: MOST_COST + TEXT_MARGIN,
+        is_alone: true,
+        left: MAX_TEXTS,
+    };
+    search.walk(0, 0.0);
+    let is_sure = search.is_alone && search.left > 0;
+    search.best.filter(|(cost, _)| is_sure && *cost <= MOST_COST).map(|(_, text)| text)
+}
+
+/// Tells whether a character that no check digit covers is clear.
+fn is_clear(form: Form, cells: &[Cell], text: &[u8], at: usize) -> bool {
+    let (line, column) = (at / form.columns(), at % form.columns());
+    let cell = &cells[at];
+    let margin = cell.margin().min(cell.over_none);
+    match place(form, line, column).0 {
+        // Few characters fit, so it has to be likelier than those that do not.
+        Class::Passport | Class::Card | Class::Sex => {
+            return margin >= FREE_MARGIN && cell.over_others >= KNOWN_MARGIN;
+        }
+        _ if !cell.is_seen() => return false,
+        _ if margin >= FREE_MARGIN => return true,
+        _ => {}
+    }
+    if margin < KNOWN_MARGIN || cell.over_none < FREE_MARGIN {
+        return false;
+    }
+    // No other state's code has two of the letters of VNM, so the two least clear ones together have
+    // to be clear.
+    let state = match (form, line) {
+        (Form::Td1, 0) if (1..5).contains(&column) => Some(2),
+        (Form::Td1, 1) => Some(form.columns() + 15),
+        (Form::Td3, 0) if (2..5).contains(&column) => Some(2),
+        (Form::Td3, 1) => Some(form.columns() + 10),
+        _ => None,
+    };
+    if let Some(start) = state {
+        let mut margins = [0, 1, 2].map(|i| cells[start + i].margin());
+        margins.sort_by(f32::total_cmp);
+        let is_known = &text[start..start + 3] == b"VNM" && margins[0] + margins[1] >= FREE_MARGIN;
+        // The second letter is the state's to choose, and Viet Nam has chosen.
+        return is_known && (at != 1 || text.starts_with(b"ID"));
+    }
+    // In a name: against what would be one too.
+    let name = match (form, line) {
+        (Form::Td1, 2) => 2 * form.columns()..text.len(),
+        (Form::Td3, 0) if column >= 5 => 5..form.columns(),
+        _ => return false,
+    };
+    let mut other = text[name.clone()].to_vec();
+    let rival = cell.options.iter().skip(1).find(|(character, _)| {
+        other[at - name.start] = *character;
+        is_name(&other)
+    });
+    rival.is_none_or(|(_, score)| cell.options[0].1 - score >= FREE_MARGIN)
+}
+
+/// Tries the texts that are nearly as likely as the likeliest.
+struct Search<'a> {
+    form: Form,
+    doubts: &'a [Doubt],
+    text: Vec<u8>,
+    /// What was changed into what in the text.
+    changes: Vec<(u8, u8)>,
+    /// The likeliest text that passes, and what it costs.
+    best: Option<(f32, Vec<u8>)>,
+    /// What costs more is not tried.
+    bound: f32,
+    /// Whether no other text that passes comes near the best one.
+    is_alone: bool,
+    left: usize,
+}
+
+impl Search<'_> {
+    fn walk(&mut self, at: usize, cost: f32) {
+        let Some(doubt) = self.doubts.get(at) else {
+            return self.look(cost);
+        };
+        for &(character, extra) in &doubt.options {
+            if self.left == 0 {
+                break;
+            }
+            let change = (doubt.options[0].0, character);
+            let share = if self.changes.contains(&change) { AGAIN } else { 1.0 };
+            if cost + share * extra >= self.bound {
+                // What is next costs more, unless it is such a change again.
+                continue;
+            }
+            doubt.places.iter().for_each(|&place| self.text[place] = character);
+            self.changes.push(change);
+            self.walk(at + 1, cost + share * extra);
+            self.changes.pop();
+        }
+        doubt.places.iter().for_each(|&place| self.text[place] = doubt.options[0].0);
+    }
+
+    fn look(&mut self, cost: f32) {
+        self.left -= 1;
+        if !holds(self.form, &self.text) {
+            return;
+        }
+        match &self.best {
+            Some((best, _)) if *best <= cost => self.is_alone &= cost - best >= TEXT_MARGIN,
+            before => {
+                self.is_alone = before.as_ref().is_none_or(|(old, _)| old - cost >= TEXT_MARGIN);
+                self.best = Some((cost, self.text.clone()));
+                self.bound = self.bound.min(cost + TEXT_MARGIN);
             }
         }
-        more.sort_by(|a, b| a.0.total_cmp(&b.0));
-        more.truncate(MAX_TEXTS);
-        texts = more;
     }
-    let mut passing = texts.into_iter().filter(|(_, text)| holds(form, text));
-    let (cost, text) = passing.next()?;
-    let is_alone = passing.next().is_none_or(|(next, _)| next - cost >= TEXT_MARGIN);
-    is_alone.then_some(text)
 }
 
 /// Tells whether all that can be checked of a text holds.
@@ -257,12 +451,13 @@ fn is_number(part: &[u8]) -> bool {
     length > 0 && part[length..].iter().all(|&character| character == b'<')
 }
 
-/// Six digits with a month and a day, which can be unknown.
+/// Six digits with a month and a day; fillers for what is not known (ICAO 9303-3, 4.8).
 fn is_date(part: &[u8]) -> bool {
-    let two = |at: usize| {
-        part[at].wrapping_sub(b'0').wrapping_mul(10).wrapping_add(part[at + 1].wrapping_sub(b'0'))
+    let is_two = |at: usize, most: u8| {
+        let [tens, ones] = [part[at], part[at + 1]].map(|digit| digit.wrapping_sub(b'0'));
+        &part[at..at + 2] == b"<<" || (tens < 10 && ones < 10 && 10 * tens + ones <= most)
     };
-    part.iter().all(u8::is_ascii_digit) && two(2) <= 12 && two(4) <= 31
+    part[..2].iter().all(u8::is_ascii_digit) && is_two(2, 12) && is_two(4, 31)
 }
 
 /// Words with one filler between them, two once between the surname and the others, and fillers
