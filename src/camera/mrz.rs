@@ -22,13 +22,12 @@ mod blocks;
 mod glyph;
 mod grid;
 mod plane;
+mod read;
 mod rows;
 mod spots;
 mod text;
 
-use blocks::Block;
-use glyph::{Layers, Reading, View};
-use grid::{Grid, Pair};
+use glyph::Layers;
 use plane::Plane;
 
 /// Most zones that are returned of a frame. Chosen: a card has one; a desk with a few is read.
@@ -75,13 +74,15 @@ pub fn zones(frame: &Frame) -> Vec<Zone> {
         return zones;
     }
     let layers = Layers::of(picture);
+    let mut effort = Effort(CELLS);
     let mut read_rows: Vec<usize> = Vec::new();
     for block in &blocks {
         // Another reading of the lines of a zone that was read.
         if block.rows.iter().any(|row| read_rows.contains(row)) {
             continue;
         }
-        if let Some(text) = read(&layers, block) {
+        let sheet = read::read(&layers, block, &mut effort);
+        if let Some(text) = sheet.and_then(|it| text::decide(it.form, &it.readings)) {
             let columns = block.form.columns();
             let lines: Vec<String> = text
                 .chunks(columns)
@@ -102,15 +103,20 @@ pub fn zones(frame: &Frame) -> Vec<Zone> {
 
 /// Returns the spots of a picture, searched at a smaller size, in its own pixels.
 fn searched(picture: &Plane<'_>, halvings: usize) -> Vec<spots::Spot> {
+    let mut halvings = halvings;
     if halvings == 0 {
-        return spots::spots(picture);
+        match spots::spots(picture) {
+            Some(spots) => return spots,
+            // Noise that halves to less.
+            None => halvings = 1,
+        }
     }
     let mut small = picture.halved();
     for _ in 1..halvings {
         small = small.halved();
     }
     let scale = (1 << halvings) as f32;
-    let mut spots = spots::spots(&small);
+    let mut spots = spots::spots(&small).unwrap_or_default();
     for spot in &mut spots {
         spot.x = spot.x * scale + (scale - 1.0) / 2.0;
         spot.y = spot.y * scale + (scale - 1.0) / 2.0;
@@ -119,146 +125,19 @@ fn searched(picture: &Plane<'_>, halvings: usize) -> Vec<spots::Spot> {
     spots
 }
 
-/// Where a text lies: the grid with the first character at 0, 0, and how many lines of the grid
-/// are one pitch.
-#[derive(Clone, Copy)]
-struct Pose {
-    grid: Grid,
-    lines_per_pitch: f32,
-}
+/// How many cells may still be read in a frame: what takes the time.
+struct Effort(usize);
 
-/// Cells that are read, and what was read.
-type Cells = Vec<([f32; 2], Reading)>;
+/// Chosen: a zone that is hard to read takes 400, and what looks like one 24.
+const CELLS: usize = 700;
 
-/// Columns that are read to see how the text lies. Chosen: enough to be sure of the direction.
-const PROBES: usize = 9;
-
-/// Least share of the probed cells that must hold a character, a clear one counting whole.
-/// Chosen: words in other letters reach 0.5, so this only saves time.
-const LEAST_SHARE: f32 = 0.42;
-
-/// How far the grid may be off the characters, in pitches (root of the mean square), without being
-/// moved once more.
-const FITS: f32 = 0.05;
-
-/// Most columns that a block may be short of a form, or beyond it.
-const MAX_MISSING: i32 = 12;
-
-/// Reads a block, if it is a zone.
-fn read(layers: &Layers<'_>, block: &Block) -> Option<Vec<u8>> {
-    let (form, (first, last)) = (block.form, block.columns);
-    let (lines, columns) = (form.lines(), form.columns() as i32);
-    if (last - first + 1 - columns).abs() > MAX_MISSING {
-        return None;
+impl Effort {
+    /// Takes so many, if they are left.
+    fn take(&mut self, cells: usize) -> bool {
+        let left = self.0.checked_sub(cells);
+        self.0 = left.unwrap_or(self.0);
+        left.is_some()
     }
-    // Both ways: as it stands, and turned by half a turn.
-    let middle = [(first + last) as f32 / 2.0, (lines - 1) as f32 / 2.0];
-    let [right, down] = block.grid.steps(middle);
-    let lines_per_pitch = right[0].hypot(right[1]) / down[0].hypot(down[1]).max(1.0e-3);
-    let upright = Pose {
-        grid: block.grid.renamed([1.0, first as f32], [1.0, 0.0]),
-        lines_per_pitch: lines_per_pitch.clamp(0.2, 1.2),
-    };
-    let turned = Pose {
-        grid: block.grid.renamed([-1.0, last as f32], [-1.0, (lines - 1) as f32]),
-        ..upright
-    };
-    let span = last - first + 1;
-    let probes: Vec<i32> =
-        (0..PROBES as i32).map(|i| (i * (span - 1)) / (PROBES as i32 - 1)).collect();
-    let (pose, share, cells) = [upright, turned]
-        .into_iter()
-        .map(|pose| {
-            let cells = read_columns(layers, &pose, &probes, lines);
-            let sure = cells.iter().filter_map(|(_, reading)| reading.best());
-            let total: f32 = sure.map(|(_, margin)| margin.min(3.0) / 3.0).sum();
-            (pose, total / cells.len() as f32, cells)
-        })
-        .max_by(|a, b| a.1.total_cmp(&b.1))?;
-    if share < LEAST_SHARE {
-        return None;
-    }
-    let mut pose = moved(&pose, &cells)?.0;
-
-    // Where the text begins: what stands outside is nothing, what stands inside is not.
-    let starts = if span <= columns { span - columns..=0 } else { 0..=span - columns };
-    let start = if span == columns {
-        0
-    } else {
-        let ends: Vec<i32> = (starts.start() - 1..=*starts.end())
-            .chain(starts.start() + columns - 1..=starts.end() + columns)
-            .collect();
-        let seen = read_columns(layers, &pose, &ends, lines);
-        let held = |column: i32| -> f32 {
-            let cells = seen.iter().filter(|(at, _)| at[0] == column as f32);
-            cells.map(|(_, reading)| (1.0 - reading.none.exp()) - 0.5).sum()
-        };
-        starts
-            .map(|start| {
-                // Inside everything from the start on that was looked at counts.
-                let inside: f32 = ends
-                    .iter()
-                    .map(|&column| {
-                        let is_inside = (start..start + columns).contains(&column);
-                        if is_inside { held(column) } else { -held(column) }
-                    })
-                    .sum();
-                (start, inside)
-            })
-            .max_by(|a, b| a.1.total_cmp(&b.1))?
-            .0
-    };
-    pose.grid = pose.grid.renamed([1.0, start as f32], [1.0, 0.0]);
-
-    let all: Vec<i32> = (0..columns).collect();
-    let mut cells = read_columns(layers, &pose, &all, lines);
-    for _ in 0..2 {
-        let Some((next, off)) = moved(&pose, &cells) else { break };
-        if off < FITS {
-            break;
-        }
-        pose = next;
-        cells = read_columns(layers, &pose, &all, lines);
-    }
-    let readings: Vec<Reading> = (0..lines)
-        .flat_map(|line| cells.iter().filter(move |(at, _)| at[1] == line as f32))
-        .map(|(_, reading)| *reading)
-        .collect();
-    text::decide(form, &readings)
-}
-
-fn read_columns(layers: &Layers<'_>, pose: &Pose, columns: &[i32], lines: usize) -> Cells {
-    let mut cells = Vec::with_capacity(columns.len() * lines);
-    for &column in columns {
-        for line in 0..lines {
-            let at = [column as f32, line as f32];
-            cells.push((at, glyph::read(layers, pose, at, View::STRAIGHT)));
-        }
-    }
-    cells
-}
-
-/// Moves the grid to where the characters say that they stand; returns also how far it was off.
-fn moved(pose: &Pose, cells: &Cells) -> Option<(Pose, f32)> {
-    let (mut pairs, mut square, mut height, mut total) = (Vec::new(), 0.0, 0.0, 0.0);
-    for (at, reading) in cells {
-        let Some((_, margin)) = reading.best() else { continue };
-        let [right, down] = reading.place;
-        let weight = margin.min(4.0) / 4.0;
-        let seen = pose.grid.apply([at[0] + right, at[1] + down * pose.lines_per_pitch]);
-        pairs.push(Pair { text: *at, seen, weight });
-        square += weight * (right * right + down * down);
-        height += weight * reading.height;
-        total += weight;
-    }
-    if pairs.len() < 8 || total.is_nan() || total <= 4.0 {
-        return None;
-    }
-    let grid = Grid::fit(&pairs)?;
-    let height = (height / total).clamp(-0.3, 0.3);
-    let lines_per_pitch = (pose.lines_per_pitch * height.exp()).clamp(0.2, 1.2);
-    let off = (square / total + height * height).sqrt();
-    Some((Pose { grid, lines_per_pitch }, off))
 }
 
 #[cfg(test)]

@@ -12,8 +12,8 @@
 
 use std::sync::OnceLock;
 
-use super::Pose;
 use super::plane::Plane;
+use super::read::Pose;
 
 /// What the network tells apart, in the order of its outputs; the one behind them is "none".
 pub(super) const ALPHABET: &[u8; 37] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789<";
@@ -24,10 +24,10 @@ const HEIGHT: usize = 24;
 const STEPS_PER_PITCH: f32 = 16.0;
 
 /// Sizes of the layers.
-const FIRST: usize = 8;
-const SECOND: usize = 16;
+const FIRST: usize = 12;
+const SECOND: usize = 24;
 const FLAT: usize = (WIDTH / 4) * (HEIGHT / 4) * SECOND;
-const HIDDEN: usize = 40;
+const HIDDEN: usize = 64;
 const OUT: usize = ALPHABET.len() + 1 + 3;
 
 /// Written by the training: a mark, then for each layer a scale for each output, an offset for
@@ -62,6 +62,18 @@ impl Reading {
             }
         }
         (first > second).then_some((ALPHABET[at], first - second))
+    }
+
+    /// Makes this the mean of itself and other looks at the same cell.
+    pub fn average(&mut self, others: &[Reading]) {
+        let share = 1.0 / (1 + others.len()) as f32;
+        let mean = |own: f32, of: &dyn Fn(&Reading) -> f32| {
+            share * (own + others.iter().map(of).sum::<f32>())
+        };
+        for at in 0..ALPHABET.len() {
+            self.scores[at] = mean(self.scores[at], &|other| other.scores[at]);
+        }
+        self.none = mean(self.none, &|other| other.none);
     }
 }
 

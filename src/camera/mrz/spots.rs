@@ -22,8 +22,9 @@ const LARGEST: u32 = 80;
 /// Most runs of dark pixels that are looked at. Chosen: the time has to end on noise.
 const MAX_RUNS: usize = 120_000;
 
-/// Most spots that are returned. Chosen: a card's back has a few hundred.
-const MAX_SPOTS: usize = 4_000;
+/// Most spots that are returned. Chosen: a card's back has a few hundred, and noise as much again
+/// ten times.
+const MAX_SPOTS: usize = 6_000;
 
 /// One dark spot.
 #[derive(Clone, Copy, Debug)]
@@ -55,8 +56,8 @@ struct Part {
     pixels: u32,
 }
 
-/// Returns the spots of the size of characters.
-pub(super) fn spots(picture: &Plane) -> Vec<Spot> {
+/// Returns the spots of the size of characters; `None` where there is too much to look at.
+pub(super) fn spots(picture: &Plane) -> Option<Vec<Spot>> {
     let levels = Levels::of(picture);
     let mut parts: Vec<Part> = Vec::new();
     let mut above: Vec<Run> = Vec::new();
@@ -67,7 +68,7 @@ pub(super) fn spots(picture: &Plane) -> Vec<Spot> {
         runs_of(picture, &levels, y, &mut current);
         runs += current.len();
         if runs > MAX_RUNS {
-            return Vec::new();
+            return None;
         }
         join(&mut current, &above, &mut parts, y as u16);
         std::mem::swap(&mut above, &mut current);
@@ -210,7 +211,7 @@ fn root(parts: &mut [Part], mut at: u32) -> u32 {
     at
 }
 
-fn spots_of(parts: &mut [Part]) -> Vec<Spot> {
+fn spots_of(parts: &mut [Part]) -> Option<Vec<Spot>> {
     let mut spots = Vec::new();
     for (at, part) in parts.iter().enumerate() {
         if part.parent as usize != at {
@@ -227,10 +228,10 @@ fn spots_of(parts: &mut [Part]) -> Vec<Spot> {
                 y: f32::from(part.top) + height as f32 / 2.0 - 0.5,
                 size: size as f32,
             });
-            if spots.len() == MAX_SPOTS {
-                break;
+            if spots.len() > MAX_SPOTS {
+                return None;
             }
         }
     }
-    spots
+    Some(spots)
 }

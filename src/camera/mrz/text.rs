@@ -195,6 +195,28 @@ impl Cell {
     }
 }
 
+/// Below this margin a cell is worth another look. Chosen: one more than is needed.
+const WORTH_A_LOOK: f32 = FREE_MARGIN + 1.0;
+
+/// Returns the cells in which a character was seen that is not clear.
+pub(super) fn unclear(form: Form, readings: &[Reading]) -> Vec<usize> {
+    let columns = form.columns();
+    let is_unclear = |(at, reading): (usize, &Reading)| {
+        let (class, is_covered) = place(form, at / columns, at % columns);
+        let cell = Cell::of(reading, class).filter(Cell::is_seen)?;
+        let none = if is_covered { f32::MAX } else { cell.over_none };
+        (cell.margin().min(none) < WORTH_A_LOOK).then_some(at)
+    };
+    readings.iter().enumerate().filter_map(is_unclear).collect()
+}
+
+/// Returns the logarithm of how likely it is that something stands in a cell that fits a place.
+pub(super) fn fit(form: Form, line: usize, column: usize, reading: &Reading) -> f32 {
+    let class = place(form, line, column).0;
+    let fitting = ALPHABET.iter().zip(reading.scores).filter(|(letter, _)| class.fits(**letter));
+    fitting.map(|(_, score)| score).fold(f32::MIN, f32::max)
+}
+
 /// One or two places of a text with the same character, and what else it may be at what cost.
 struct Doubt {
     places: [usize; 2],
