@@ -21,7 +21,7 @@ pub(super) struct Block {
 const LINE_PITCH: std::ops::Range<f32> = 1.15..3.6;
 
 /// Most blocks that are returned. Chosen, to bound the time.
-const MAX_BLOCKS: usize = 5;
+const MAX_BLOCKS: usize = 8;
 
 /// Returns what may be zones, the likeliest first: those of most marks.
 pub(super) fn blocks(rows: &[Row]) -> Vec<Block> {
@@ -98,11 +98,22 @@ fn lines_beside(rows: &[Row], at: usize) -> Vec<Line> {
 
 /// Returns the blocks that these lines can be, with the number of their marks.
 fn blocks_of(rows: &[Row], row: &Row, lines: &[Line]) -> Vec<(usize, Block)> {
+    shifts(rows, row, lines)
+        .into_iter()
+        .enumerate()
+        .flat_map(|(at, shifts)| {
+            blocks_shifted(rows, lines, &shifts).into_iter().map(move |it| (at, it))
+        })
+        // Other shifts come behind everything else of as many marks.
+        .map(|(at, (marks, block))| (marks - at.min(marks), block))
+        .collect()
+}
+
+fn blocks_shifted(rows: &[Row], lines: &[Line], shifts: &[i32]) -> Vec<(usize, Block)> {
     let mut pairs = Vec::new();
     let (mut first, mut last) = (i32::MAX, i32::MIN);
-    for line in lines {
+    for (line, &shift) in lines.iter().zip(shifts) {
         let other = &rows[line.row];
-        let shift = if line.number == 0 { 0 } else { shift_between(row, other) };
         first = first.min(other.first() + shift);
         last = last.max(other.last() + shift);
         pairs.extend(other.marks.iter().map(|&(column, seen)| Pair {
@@ -140,11 +151,56 @@ fn blocks_of(rows: &[Row], row: &Row, lines: &[Line]) -> Vec<(usize, Block)> {
     blocks
 }
 
-/// Returns what is added to the columns of `other` to get those of `row`.
+/// How far the columns of a tilted card can be askew, in pitches a line, beyond what is measured.
+/// Chosen: 0.45 is seen at 35 degrees.
+const MOST_ASKEW: f32 = 0.7;
+
+/// Returns what may be added to the columns of each line to get those of `row`, the likeliest first.
 ///
-/// By where the columns of the one are nearest to those of the other; where both are about as long,
-/// by their ends, since a tilted card shows its columns askew by up to half a pitch.
-fn shift_between(row: &Row, other: &Row) -> i32 {
+/// Where the columns of the one are nearest to those of the other says it up to a tilt, which shows
+/// the columns askew. So what is nearest is taken first, and what is next to it too where the lines
+/// leave it open. Lines of the same length say it by their ends.
+fn shifts(rows: &[Row], row: &Row, lines: &[Line]) -> Vec<Vec<i32>> {
+    let others: Vec<(i32, f32)> = lines
+        .iter()
+        .map(|line| if line.number == 0 { 0.0 } else { usual_shift(row, &rows[line.row]) })
+        .zip(lines)
+        .map(|(usual, line)| (line.number, usual))
+        .collect();
+    let by_ends: Vec<i32> = lines
+        .iter()
+        .zip(&others)
+        .map(|(line, (_, usual))| {
+            let other = &rows[line.row];
+            let (starts, ends) = (row.first() - other.first(), row.last() - other.last());
+            let is_near = (starts as f32 - usual).abs() < 0.9;
+            if starts == ends && is_near { starts } else { usual.round() as i32 }
+        })
+        .collect();
+    let mut found = vec![by_ends];
+    // By each of the two whole numbers between which the nearest line's shift lies.
+    if let Some(&(number, usual)) =
+        others.iter().filter(|(number, _)| *number != 0).min_by_key(|(number, _)| number.abs())
+    {
+        let mut askew =
+            [usual.floor() - usual, usual.ceil() - usual].map(|off| off / number as f32);
+        askew.sort_by(|a, b| a.abs().total_cmp(&b.abs()));
+        for askew in askew.into_iter().filter(|askew| askew.abs() <= MOST_ASKEW) {
+            let shifts: Vec<i32> = others
+                .iter()
+                .map(|(number, usual)| (usual + askew * *number as f32).round() as i32)
+                .collect();
+            if !found.contains(&shifts) {
+                found.push(shifts);
+            }
+        }
+    }
+    found
+}
+
+/// Returns how far the columns of `row` are from those of `other` beside them, in the middle of the
+/// marks.
+fn usual_shift(row: &Row, other: &Row) -> f32 {
     let mut shifts: Vec<f32> = other
         .marks
         .iter()
@@ -152,8 +208,5 @@ fn shift_between(row: &Row, other: &Row) -> i32 {
         .map(|&(column, seen)| row.foot_of(seen).0 - column as f32)
         .collect();
     shifts.sort_by(f32::total_cmp);
-    let usual = shifts.get(shifts.len() / 2).copied().unwrap_or(0.0);
-    let (starts, ends) = (row.first() - other.first(), row.last() - other.last());
-    let is_near = |shift: i32| (shift as f32 - usual).abs() < 0.9;
-    if starts == ends && is_near(starts) { starts } else { usual.round() as i32 }
+    shifts.get(shifts.len() / 2).copied().unwrap_or(0.0)
 }

@@ -42,7 +42,7 @@ const FITS: f32 = 0.05;
 /// Most columns that a block may be short of a form, or beyond it: marks of a patterned ground join
 /// a row.
 const MOST_SHORT: i32 = 12;
-const MOST_BEYOND: i32 = 30;
+const MOST_BEYOND: i32 = 34;
 
 /// Other looks at a cell that is not clear; what all say is averaged. Measured: of the zones of
 /// which a cell was not clear, one in ten became so.
