@@ -71,6 +71,9 @@ pub(super) fn read(layers: &Layers<'_>, block: &Block, effort: &mut Effort) -> O
     let third: Vec<i32> = (0..span).step_by(3).collect();
     for _ in 0..2 {
         let cells = read_columns(layers, &pose, &third, lines, effort)?;
+        if share_of(&cells) < LEAST_SHARES[1] {
+            return None;
+        }
         let Some((next, off)) = moved(&pose, &cells) else { break };
         pose = next;
         if off < FITS {
@@ -125,9 +128,7 @@ fn direction(layers: &Layers<'_>, block: &Block, effort: &mut Effort) -> Option<
             places.iter().map(|place| (place * (last - first) as f32).round() as i32).collect();
         for (pose, cells, share) in &mut tries {
             cells.extend(read_columns(layers, pose, &columns, lines, effort)?);
-            let sure = cells.iter().filter_map(|(_, reading)| reading.best());
-            let total: f32 = sure.map(|(_, margin)| margin.min(3.0) / 3.0).sum();
-            *share = total / cells.len() as f32;
+            *share = share_of(cells);
         }
         tries.sort_by(|a, b| b.2.total_cmp(&a.2));
         tries.retain(|(_, _, share)| *share >= least);
@@ -137,6 +138,13 @@ fn direction(layers: &Layers<'_>, block: &Block, effort: &mut Effort) -> Option<
     }
     let (pose, cells, _) = tries.into_iter().next()?;
     Some((pose, cells))
+}
+
+/// Returns the share of cells that hold a character, a clear one counting whole.
+fn share_of(cells: &Cells) -> f32 {
+    let sure = cells.iter().filter_map(|(_, reading)| reading.best());
+    let total: f32 = sure.map(|(_, margin)| margin.min(3.0) / 3.0).sum();
+    total / cells.len().max(1) as f32
 }
 
 /// Returns the column in which the text begins: what stands inside fits its place, and outside is
