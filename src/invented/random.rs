@@ -36,6 +36,8 @@ pub enum Stream {
     Back = 8,
     /// One photograph without a code.
     Nothing = 9,
+    /// One burst of photographs of a machine-readable zone.
+    BackBurst = 10,
 }
 
 impl Random {

@@ -3,7 +3,8 @@
 //! Where [`super::draw`] makes a picture that has to be readable, these are drawn to be hard:
 //! tilted, out of focus, moved, dim, shining. Each follows from a seed and an index alone. Four
 //! kinds: one photograph of a QR code ([`shot`]), a [`burst`] of one hand, the [`back`] of a card or
-//! the page of a passport with its machine-readable zone, and frames with [`nothing`] to read.
+//! the page of a passport with its machine-readable zone (and a [`back_burst`] of it), and frames with
+//! [`nothing`] to read.
 //!
 //! They are a model and no photographs: what they are good for is to rank readers, not to promise
 //! rates. The steps and ranges of the model are those of the study whose figures the readers are
@@ -36,7 +37,7 @@ use level::Ranges;
 use pose::{Point, Pose, area_of, extent};
 use scene::{Conditions, Focus, Moment};
 
-pub use back::{BackKind, BackShot, back};
+pub use back::{BackKind, BackShot, back, back_burst};
 pub use burst::burst;
 pub use level::Level;
 pub use nothing::nothing;

@@ -79,15 +79,22 @@ impl Reading {
 
 /// The picture and its halves, from which cells of any size are taken.
 pub(super) struct Layers<'a> {
-    planes: Vec<Plane<'a>>,
+    planes: [Plane<'a>; 3],
 }
 
 impl<'a> Layers<'a> {
-    /// Three sizes: characters of 80 pixels come down to 20.
-    pub fn of(picture: Plane<'a>) -> Layers<'a> {
-        let half = picture.halved();
-        let quarter = half.halved();
-        Layers { planes: vec![picture, half, quarter] }
+    /// Three sizes: characters of 80 pixels come down to 20. Takes the memory of other halves.
+    pub fn of(picture: Plane<'a>, memory: &mut [Vec<u8>; 2]) -> Layers<'a> {
+        let [half, quarter] = memory.each_mut().map(std::mem::take);
+        let half = picture.halved(half);
+        let quarter = half.halved(quarter);
+        Layers { planes: [picture, half, quarter] }
+    }
+
+    /// Returns the memory of the halves.
+    pub fn into_memory(self) -> [Vec<u8>; 2] {
+        let [_, half, quarter] = self.planes;
+        [half, quarter].map(Plane::into_pixels)
     }
 
     /// Returns the cell around a place of the text, as the network sees it.

@@ -21,10 +21,12 @@ impl<'a> Plane<'a> {
         &self.pixels[y * self.width..][..self.width]
     }
 
-    /// Returns the picture at half its size, each pixel the mean of four; at least one pixel.
-    pub fn halved(&self) -> Plane<'static> {
+    /// Returns the picture at half its size, each pixel the mean of four; at least one pixel. What
+    /// is in `pixels` is written over.
+    pub fn halved(&self, mut pixels: Vec<u8>) -> Plane<'static> {
         let (width, height) = ((self.width / 2).max(1), (self.height / 2).max(1));
-        let mut pixels = Vec::with_capacity(width * height);
+        pixels.clear();
+        pixels.reserve(width * height);
         for y in 0..height {
             let upper = self.row((2 * y).min(self.height - 1));
             let lower = self.row((2 * y + 1).min(self.height - 1));
@@ -38,6 +40,14 @@ impl<'a> Plane<'a> {
             }));
         }
         Plane { width, height, pixels: pixels.into() }
+    }
+
+    /// Returns the memory of the pixels, where it is the plane's own.
+    pub fn into_pixels(self) -> Vec<u8> {
+        match self.pixels {
+            std::borrow::Cow::Owned(pixels) => pixels,
+            std::borrow::Cow::Borrowed(_) => Vec::new(),
+        }
     }
 
     /// Level between four pixels; beyond the edges that of the nearest.

@@ -37,7 +37,7 @@ const PLAINLY_BETTER: f32 = 0.4;
 
 /// How far the grid may be off the characters, in pitches (root of the mean square), without being
 /// moved once more.
-const FITS: f32 = 0.05;
+const FITS: f32 = 0.075;
 
 /// Most columns that a block may be short of a form, or beyond it: marks of a patterned ground join
 /// a row.

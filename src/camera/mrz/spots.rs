@@ -56,24 +56,32 @@ struct Part {
     pixels: u32,
 }
 
+/// What a search needs, to be used for the next one too.
+#[derive(Default)]
+pub(super) struct Memory {
+    parts: Vec<Part>,
+    above: Vec<Run>,
+    current: Vec<Run>,
+}
+
 /// Returns the spots of the size of characters; `None` where there is too much to look at.
-pub(super) fn spots(picture: &Plane) -> Option<Vec<Spot>> {
+pub(super) fn spots(picture: &Plane, memory: &mut Memory) -> Option<Vec<Spot>> {
     let levels = Levels::of(picture);
-    let mut parts: Vec<Part> = Vec::new();
-    let mut above: Vec<Run> = Vec::new();
-    let mut current: Vec<Run> = Vec::new();
+    let Memory { parts, above, current } = memory;
+    parts.clear();
+    above.clear();
     let mut runs = 0;
     for y in 0..picture.height {
         current.clear();
-        runs_of(picture, &levels, y, &mut current);
+        runs_of(picture, &levels, y, current);
         runs += current.len();
         if runs > MAX_RUNS {
             return None;
         }
-        join(&mut current, &above, &mut parts, y as u16);
-        std::mem::swap(&mut above, &mut current);
+        join(current, above, parts, y as u16);
+        std::mem::swap(above, current);
     }
-    spots_of(&mut parts)
+    spots_of(parts)
 }
 
 /// The level below which a pixel is dark, for each square; 0 where no text can be.

@@ -214,6 +214,25 @@ pub(super) fn unclear(form: Form, readings: &[Reading]) -> Vec<usize> {
     readings.iter().enumerate().filter_map(is_unclear).collect()
 }
 
+/// Returns the character of each cell in which it is clear.
+pub(super) fn clear(form: Form, readings: &[Reading]) -> Vec<Option<u8>> {
+    let columns = form.columns();
+    let clear = |(at, reading): (usize, &Reading)| {
+        let cell = Cell::of(reading, place(form, at / columns, at % columns).0)?;
+        let is_clear = cell.margin().min(cell.over_none).min(cell.over_others) >= COVERED_MARGIN;
+        is_clear.then(|| cell.first())
+    };
+    readings.iter().enumerate().map(clear).collect()
+}
+
+/// Tells whether most documents have the same in a place: what it is, and whose.
+pub(super) fn is_usual(form: Form, at: usize) -> bool {
+    match form {
+        Form::Td1 => at < 5 || (45..48).contains(&at),
+        Form::Td3 => at < 5 || (54..57).contains(&at),
+    }
+}
+
 /// Returns the logarithm of how likely it is that something stands in a cell that fits a place.
 pub(super) fn fit(form: Form, line: usize, column: usize, reading: &Reading) -> f32 {
     let class = place(form, line, column).0;
@@ -505,22 +524,22 @@ fn is_name(part: &[u8]) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
 
-    const CARD: &str = "IDVNM0889999015048088999901<<5\
+    pub const CARD: &str = "IDVNM0889999015048088999901<<5\
                         8803023M2803021VNM<<<<<<<<<<<4\
                         NGUYEN<<VAN<MAU<<<<<<<<<<<<<<<";
     const PASSPORT: &str = "P<UTOERIKSSON<<ANNA<MARIA<<<<<<<<<<<<<<<<<<<\
                             L898902C36UTO7408122F1204159ZE184226B<<<<<10";
 
     /// Cells of which the recogniser is `margin` sure.
-    fn sure(text: &str, margin: f32) -> Vec<Reading> {
+    pub fn sure(text: &str, margin: f32) -> Vec<Reading> {
         text.bytes().map(|character| reading(character, b'?', margin)).collect()
     }
 
     /// A cell that seems to be `first`, and `second` with that margin.
-    fn reading(first: u8, second: u8, margin: f32) -> Reading {
+    pub fn reading(first: u8, second: u8, margin: f32) -> Reading {
         let mut scores = [-12.0 - margin; ALPHABET.len()];
         for (score, &character) in scores.iter_mut().zip(ALPHABET) {
             if character == first {

@@ -18,6 +18,7 @@
 
 use std::fmt;
 
+use super::burst::{Hand, SHAKE, STEP};
 use super::canvas::{Area, Canvas, guilloche};
 use super::dice::Dice;
 use super::level::{Level, Range, Ranges};
@@ -139,24 +140,74 @@ pub fn back(seed: u64, index: u64, level: Level, kind: BackKind, font: &OcrB) ->
     let pose = back.pose(kind, level, ranges, &mut dice);
     let conditions = Conditions::draw(ranges, &mut dice);
 
-    let map = pose.map();
-    let quad = back.corners().map(|corner| map.apply(corner));
     let stroke = pose.scale * STROKE;
     let defocus = dice.within(ranges.defocus) * stroke;
     let way = dice.within(ranges.motion) * stroke;
     let (sine, cosine) = dice.direction().sin_cos();
     let moment = Moment { defocus, motion: [way * cosine, way * sine], shine: [0.0, 0.0] };
+    let mut shot = photograph(&back, &lines, &pose, &conditions, &moment, &mut dice);
+    (shot.kind, shot.level, shot.frame.number) = (kind, level, index + 1);
+    shot
+}
+
+/// Takes `frames` photographs of one back in one hand, each with parameters of [`Level::Hard`].
+pub fn back_burst(
+    seed: u64,
+    index: u64,
+    frames: usize,
+    kind: BackKind,
+    font: &OcrB,
+) -> Vec<BackShot> {
+    let level = Level::Hard;
+    let ranges = Ranges::of(level);
+    let mut dice = Dice::new(seed, Stream::BackBurst, (index << 1) | kind as u64);
+    let person = holder::draw(seed, &mut dice);
+    let lines = match kind {
+        BackKind::Card => zone::of_card(&person),
+        BackKind::Passport => zone::of_passport(&person, &mut dice),
+    };
+    let back = Back::new(kind, &lines, &person, font, &mut dice);
+    let start = back.pose(kind, level, ranges, &mut dice);
+    let conditions = Conditions::draw(ranges, &mut dice);
+    let (_, most) = kind.heights(level);
+    // A zone that would not fit has been made smaller than the level's.
+    let scales = (start.scale * 0.95, (start.scale * 1.05).min(most / CHARACTER));
+    let hand = Hand::holding(start, scales, STROKE, ranges, &mut dice);
+    let exposure = hand.exposure(frames, dice.within(SHAKE));
+    (0..frames)
+        .map(|frame| {
+            let time = frame as f32 * STEP;
+            let (pose, moment) = (hand.pose(time), hand.moment(time, exposure));
+            let mut shot = photograph(&back, &lines, &pose, &conditions, &moment, &mut dice);
+            (shot.kind, shot.level, shot.frame.number) = (kind, level, frame as u64 + 1);
+            shot
+        })
+        .collect()
+}
+
+/// Takes one picture of a back, without saying of what kind and level it is.
+fn photograph(
+    back: &Back,
+    lines: &[String],
+    pose: &Pose,
+    conditions: &Conditions,
+    moment: &Moment,
+    dice: &mut Dice,
+) -> BackShot {
+    let map = pose.map();
+    let quad = back.corners().map(|corner| map.apply(corner));
+    let stroke = pose.scale * STROKE;
     let focus = Focus { quad, size: pose.scale * CODE, module: stroke };
-    let luma = conditions.expose(&back, &map, &focus, &moment, &mut dice);
-    let in_strokes = Pose { scale: stroke, ..pose };
+    let luma = conditions.expose(back, &map, &focus, moment, dice);
+    let in_strokes = Pose { scale: stroke, ..*pose };
     BackShot {
-        frame: Frame { number: index + 1, ..frame_of(luma) },
-        lines,
-        kind,
-        level,
+        frame: frame_of(luma),
+        lines: lines.to_vec(),
+        kind: BackKind::Card,
+        level: Level::Easy,
         quad,
         character_height: pose.scale * CHARACTER,
-        factors: factors(&in_strokes, &conditions, &moment, stroke),
+        factors: factors(&in_strokes, conditions, moment, stroke),
     }
 }
 

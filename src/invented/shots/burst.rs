@@ -1,4 +1,4 @@
-//! One card in one hand: what a camera sees in the second before it is read.
+//! One card or passport in one hand: what a camera sees in the second before it is read.
 //!
 //! A hand drifts and trembles; both are sums of waves, so that every frame has a place and a speed.
 //! The speed blurs the frame, the tilt moves the mirrored lamps, and the lens hunts for the focus.
@@ -17,13 +17,13 @@ use crate::invented::random::Stream;
 
 /// Seconds from one frame to the next. Chosen: a reader that takes the newest frame gets about
 /// every second one of a camera at 30.
-const STEP: f32 = 1.0 / 15.0;
+pub(super) const STEP: f32 = 1.0 / 15.0;
 
 /// How far the hand may carry the code from where it began, pixels: it stays in the frame.
 const REACH: f32 = 30.0;
 
 /// Root mean square of the way during an exposure, in modules; a frame has at most the level's.
-const SHAKE: Range = (0.15, 0.70);
+pub(super) const SHAKE: Range = (0.15, 0.70);
 
 /// Takes `frames` photographs of one card, each with parameters of [`Level::Hard`].
 pub fn burst(seed: u64, index: u64, frames: usize) -> Vec<Shot> {
@@ -32,18 +32,14 @@ pub fn burst(seed: u64, index: u64, frames: usize) -> Vec<Shot> {
     let card = holder::card_of(&holder::draw(seed, &mut dice), &mut dice);
     let front = Front::new(&card, &mut dice);
     let conditions = Conditions::draw(ranges, &mut dice);
-    let hand = Hand::draw(ranges, &front, &mut dice);
+    let hand = Hand::of_front(ranges, &front, &mut dice);
     let exposure = hand.exposure(frames, dice.within(SHAKE));
     let payload = card.payload();
     (0..frames)
         .map(|frame| {
             let time = frame as f32 * STEP;
             let pose = hand.pose(time);
-            let moment = Moment {
-                defocus: hand.defocus(time) * pose.scale,
-                motion: hand.way(time, exposure),
-                shine: hand.shine(time),
-            };
+            let moment = hand.moment(time, exposure);
             let mut shot = photograph(&front, &pose, &conditions, &moment, &mut dice);
             shot.payload.clone_from(&payload);
             (shot.level, shot.frame.number) = (Level::Hard, frame as u64 + 1);
@@ -53,8 +49,12 @@ pub fn burst(seed: u64, index: u64, frames: usize) -> Vec<Shot> {
 }
 
 /// Where the card is at each time.
-struct Hand {
+pub(super) struct Hand {
     start: Pose,
+    /// Pixels for one unit of the face: the least and the most.
+    scales: Range,
+    /// A module, in units of the face.
+    module: f32,
     /// Pixels.
     place: [Sway; 2],
     /// Radians.
@@ -68,7 +68,7 @@ struct Hand {
 }
 
 impl Hand {
-    fn draw(ranges: &'static Ranges, front: &Front, dice: &mut Dice) -> Hand {
+    fn of_front(ranges: &'static Ranges, front: &Front, dice: &mut Dice) -> Hand {
         let tilt = dice.within(ranges.tilt).to_radians();
         let (sine, cosine) = dice.direction().sin_cos();
         let start = Pose {
@@ -77,6 +77,19 @@ impl Hand {
             tilt: [tilt * cosine, tilt * sine],
             centre: [0.0, 0.0],
         };
+        let mut hand = Hand::holding(start, ranges.module, 1.0, ranges, dice);
+        hand.start = placed(start, &front.corners(), REACH, dice);
+        hand
+    }
+
+    /// Holds a face where it is: `module` is the length in it by which defocus and ways are measured.
+    pub fn holding(
+        start: Pose,
+        scales: Range,
+        module: f32,
+        ranges: &'static Ranges,
+        dice: &mut Dice,
+    ) -> Hand {
         let mut place = || Sway::draw(dice, (3.0, 8.0), (0.3, 1.0));
         let place = [place(), place()];
         let degree = 1.0_f32.to_radians();
@@ -86,13 +99,15 @@ impl Hand {
             turn: Sway::draw(dice, (0.4 * degree, 1.2 * degree), (0.0, 0.2 * degree)),
             nearness: Sway::draw(dice, (0.005, 0.02), (0.0, 0.001)),
             focus: Sway::draw(dice, (0.3, 0.6), (0.0, 0.0)),
-            start: placed(start, &front.corners(), REACH, dice),
+            start,
+            scales,
+            module,
             place,
             ranges,
         }
     }
 
-    fn pose(&self, time: f32) -> Pose {
+    pub fn pose(&self, time: f32) -> Pose {
         let start = &self.start;
         let within = |value: f32, (low, high): Range| value.clamp(low, high);
         let tilt = [0, 1].map(|axis| start.tilt[axis] + self.tilt[axis].at(time));
@@ -101,10 +116,19 @@ impl Hand {
         let lawful = within(angle, (least.to_radians(), most.to_radians()));
         let place = self.moved(time);
         Pose {
-            scale: within(start.scale * (1.0 + self.nearness.at(time)), self.ranges.module),
+            scale: within(start.scale * (1.0 + self.nearness.at(time)), self.scales),
             turn: start.turn + self.turn.at(time),
             tilt: tilt.map(|part| part * lawful / angle),
             centre: [start.centre[0] + place[0], start.centre[1] + place[1]],
+        }
+    }
+
+    /// Returns what is different in the frame at a time.
+    pub fn moment(&self, time: f32, exposure: f32) -> Moment {
+        Moment {
+            defocus: self.defocus(time) * self.pose(time).scale * self.module,
+            motion: self.way(time, exposure),
+            shine: self.shine(time),
         }
     }
 
@@ -123,18 +147,18 @@ impl Hand {
     }
 
     /// Returns the exposure, in seconds, at which so many modules are passed over on average.
-    fn exposure(&self, frames: usize, modules: f32) -> f32 {
+    pub fn exposure(&self, frames: usize, modules: f32) -> f32 {
         let squares = (0..frames).map(|frame| {
             let [x, y] = self.speed(frame as f32 * STEP);
             x * x + y * y
         });
         let speed = (squares.sum::<f32>() / frames.max(1) as f32).sqrt();
-        modules * self.start.scale / speed.max(1e-3)
+        modules * self.start.scale * self.module / speed.max(1e-3)
     }
 
     fn way(&self, time: f32, exposure: f32) -> Point {
         let way = self.speed(time).map(|speed| speed * exposure);
-        let most = self.ranges.motion.1 * self.pose(time).scale;
+        let most = self.ranges.motion.1 * self.pose(time).scale * self.module;
         let length = way[0].hypot(way[1]).max(1e-6);
         way.map(|part| part * (most / length).min(1.0))
     }
@@ -210,7 +234,7 @@ mod tests {
             let mut dice = Dice::new(3, Stream::Burst, index);
             let card = holder::card_of(&holder::draw(3, &mut dice), &mut dice);
             let front = Front::new(&card, &mut dice);
-            let hand = Hand::draw(ranges, &front, &mut dice);
+            let hand = Hand::of_front(ranges, &front, &mut dice);
             let exposure = hand.exposure(10, 0.5);
             for frame in 0..10 {
                 let time = frame as f32 * STEP;
