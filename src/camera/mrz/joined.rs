@@ -148,8 +148,8 @@ mod tests {
     }
 
     /// The card of somebody whose number is the next one, with all its check digits right.
-    const SISTER: &str = "IDVNM0889999023048088999902<<8\
-                          8803023F2803021VNM<<<<<<<<<<<7\
+    const SISTER: &str = "IDVNM1889999023048188999902<<3\
+                          8803023F2803021VNM<<<<<<<<<<<4\
                           NGUYEN<<THI<MAU<<<<<<<<<<<<<<<";
 
     #[test]

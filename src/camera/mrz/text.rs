@@ -565,7 +565,7 @@ pub(super) mod tests {
             let mut tried = 0;
             for at in 0..text.len() {
                 let (class, covered) = place(form, at / columns, at % columns);
-                if class == Class::Digit && covered {
+                if matches!(class, Class::Digit | Class::Count) && covered {
                     for digit in b'0'..=b'9' {
                         let mut other = text.as_bytes().to_vec();
                         other[at] = digit;
@@ -595,6 +595,64 @@ pub(super) mod tests {
         // The number's first character, O or L, with the wrong one in front.
         readings[44] = reading(b'O', b'L', 1.0);
         assert_eq!(decide(Form::Td3, &readings).as_deref(), Some(PASSPORT.as_bytes()));
+    }
+
+    #[test]
+    fn a_doubt_that_comes_again_is_one_doubt() {
+        // Two zeros that look like O: what the two add to the check digits cancels out.
+        let zeros = PASSPORT.replace("ZE184226B", "Z0184206B");
+        let (check, composite) = (zeros.len() - 2, zeros.len() - 1);
+        let digits: Vec<(char, char)> =
+            ('0'..='9').flat_map(|one| ('0'..='9').map(move |other| (one, other))).collect();
+        let text = digits.into_iter().find_map(|(one, other)| {
+            let mut text = zeros.clone().into_bytes();
+            (text[check], text[composite]) = (one as u8, other as u8);
+            holds(Form::Td3, &text).then_some(text)
+        });
+        let text = text.expect("one of them is right");
+        let mut readings = sure(&String::from_utf8_lossy(&text), 9.0);
+        for at in (44 + 28..44 + 42).filter(|at| text[*at] == b'0') {
+            readings[at] = reading(b'O', b'0', 2.6);
+        }
+        assert_eq!(decide(Form::Td3, &readings), None);
+    }
+
+    #[test]
+    fn a_number_is_read_where_it_is_not_covered() {
+        let mut readings = sure(CARD, 9.0);
+        readings[8].none = -0.01;
+        readings[8].scores = [-9.0; ALPHABET.len()];
+        assert_eq!(decide(Form::Td1, &readings).as_deref(), Some(CARD.as_bytes()));
+        // The same digit in its other place.
+        readings[21] = readings[8];
+        assert_eq!(decide(Form::Td1, &readings), None);
+    }
+
+    #[test]
+    fn a_digit_that_is_covered_is_not_made_up_from_its_check_digit() {
+        for at in [30, 36, 59] {
+            let mut readings = sure(CARD, 9.0);
+            readings[at].none = -0.7;
+            readings[at].scores = [-4.3; ALPHABET.len()];
+            assert_eq!(decide(Form::Td1, &readings), None, "{at}");
+        }
+    }
+
+    #[test]
+    fn a_birth_date_of_which_only_the_year_is_known_is_read() {
+        let text = "IDVNM0889999015048088999901<<5\
+                    88<<<<0M2803021VNM<<<<<<<<<<<2\
+                    NGUYEN<<VAN<MAU<<<<<<<<<<<<<<<";
+        assert_eq!(decide(Form::Td1, &sure(text, 9.0)).as_deref(), Some(text.as_bytes()));
+    }
+
+    #[test]
+    fn a_state_is_known_by_two_of_its_letters() {
+        let mut readings = sure(CARD, 9.0);
+        readings[3] = reading(b'N', b'M', 1.2);
+        assert!(decide(Form::Td1, &readings).is_some());
+        readings[4] = reading(b'M', b'N', 1.2);
+        assert_eq!(decide(Form::Td1, &readings), None);
     }
 
     #[test]
