@@ -464,4 +464,94 @@ mod tests {
         let shot = back(1, 0, Level::Easy, BackKind::Card, &font);
         assert!(!format!("{shot:?}").contains(&shot.lines[0][5..14]));
     }
+
+    /// What the reader of zones makes of them. The package `fonts-ocr-b` is needed: without it these
+    /// tests fail, since nothing else reads a printed zone.
+    mod read {
+        use super::*;
+        use crate::camera::mrz::{ZoneScanner, zones};
+
+        fn needed() -> OcrB {
+            OcrB::of_system().expect("the package fonts-ocr-b is installed")
+        }
+
+        fn texts(frame: &Frame) -> Vec<String> {
+            zones(frame).into_iter().map(|zone| zone.text).collect()
+        }
+
+        /// Copies one character of a card's zone over another one.
+        fn copy(shot: &mut BackShot, from: (usize, usize), to: (usize, usize)) {
+            let middle = |(line, column): (usize, usize)| {
+                let across = (column as f32 + 0.5) / 30.0;
+                let down = (1.2 + 4.3 * line as f32) / (2.0 * 4.3 + CHARACTER);
+                let mix = |one: [f32; 2], other: [f32; 2], part: f32| {
+                    [0, 1].map(|axis| one[axis] + (other[axis] - one[axis]) * part)
+                };
+                let [upper_left, upper_right, lower_right, lower_left] = shot.quad;
+                let upper = mix(upper_left, upper_right, across);
+                mix(upper, mix(lower_left, lower_right, across), down)
+            };
+            let ([from_x, from_y], [to_x, to_y]) = (middle(from), middle(to));
+            let before = shot.frame.luma.clone();
+            let half = (shot.character_height * 0.55) as i32;
+            for y in -half..=half {
+                for x in -half..=half {
+                    let place = |left: f32, top: f32| {
+                        (top as i32 + y) as usize * WIDTH + (left as i32 + x) as usize
+                    };
+                    shot.frame.luma[place(to_x, to_y)] = before[place(from_x, from_y)];
+                }
+            }
+        }
+
+        #[test]
+        fn a_card_is_read_as_it_stands_and_upside_down() {
+            let mut shot = back(1, 0, Level::Easy, BackKind::Card, &needed());
+            assert_eq!(texts(&shot.frame), [shot.text()]);
+            shot.frame.luma.reverse();
+            assert_eq!(texts(&shot.frame), [shot.text()]);
+        }
+
+        #[test]
+        fn a_passport_is_read() {
+            let shot = back(1, 0, Level::Easy, BackKind::Passport, &needed());
+            assert_eq!(texts(&shot.frame), [shot.text()]);
+        }
+
+        #[test]
+        fn a_zone_with_a_wrong_digit_is_not_offered() {
+            let shot = back(1, 0, Level::Easy, BackKind::Card, &needed());
+            let middle = shot.lines[1].clone().into_bytes();
+            // A digit of the birth date, its check digit, and the composite one.
+            for column in [4, 6, 29] {
+                let like = |column: usize, same: bool| {
+                    let is_like = |other: &usize| (middle[*other] == middle[column]) == same;
+                    (0..6).chain(8..14).filter(|other| *other != column).find(is_like)
+                };
+                let mut wrong = shot.clone();
+                copy(&mut wrong, (1, like(column, false).expect("another digit")), (1, column));
+                assert!(texts(&wrong.frame).is_empty(), "{column}");
+                // The same digit, copied in the same way, does no harm.
+                if let Some(same) = like(column, true) {
+                    let mut right = shot.clone();
+                    copy(&mut right, (1, same), (1, column));
+                    assert_eq!(texts(&right.frame), [shot.text()], "{column}");
+                }
+            }
+        }
+
+        #[test]
+        fn documents_that_are_shown_in_turn_are_not_mixed() {
+            let font = needed();
+            let mut scanner = ZoneScanner::new();
+            let shots = [0, 1].map(|index| back_burst(1, index, 2, BackKind::Card, &font));
+            for frame in 0..2 {
+                for shot in shots.iter().map(|burst| &burst[frame]) {
+                    for zone in scanner.read(&shot.frame) {
+                        assert_eq!(zone.text, shot.text());
+                    }
+                }
+            }
+        }
+    }
 }
