@@ -246,7 +246,7 @@ fn searched(picture: &Plane<'_>, memory: &mut spots::Memory) -> Vec<spots::Spot>
 struct Effort(usize);
 
 /// Chosen: a zone that is hard to read takes 400, and what looks like one 24.
-const CELLS: usize = 700;
+const CELLS: usize = 600;
 
 impl Effort {
     /// Takes so many, if they are left.

@@ -151,15 +151,11 @@ fn blocks_shifted(rows: &[Row], lines: &[Line], shifts: &[i32]) -> Vec<(usize, B
     blocks
 }
 
-/// How far the columns of a tilted card can be askew, in pitches a line, beyond what is measured.
-/// Chosen: 0.45 is seen at 35 degrees.
-const MOST_ASKEW: f32 = 0.7;
-
 /// Returns what may be added to the columns of each line to get those of `row`, the likeliest first.
 ///
 /// Where the columns of the one are nearest to those of the other says it up to a tilt, which shows
-/// the columns askew. So what is nearest is taken first, and what is next to it too where the lines
-/// leave it open. Lines of the same length say it by their ends.
+/// the columns askew, by up to a pitch between the lines of a passport. So what is nearest is taken
+/// first, and what is next to it too. Lines of the same length say it by their ends.
 fn shifts(rows: &[Row], row: &Row, lines: &[Line]) -> Vec<Vec<i32>> {
     let others: Vec<(i32, f32)> = lines
         .iter()
@@ -185,7 +181,7 @@ fn shifts(rows: &[Row], row: &Row, lines: &[Line]) -> Vec<Vec<i32>> {
         let mut askew =
             [usual.floor() - usual, usual.ceil() - usual].map(|off| off / number as f32);
         askew.sort_by(|a, b| a.abs().total_cmp(&b.abs()));
-        for askew in askew.into_iter().filter(|askew| askew.abs() <= MOST_ASKEW) {
+        for askew in askew {
             let shifts: Vec<i32> = others
                 .iter()
                 .map(|(number, usual)| (usual + askew * *number as f32).round() as i32)

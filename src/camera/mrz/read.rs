@@ -41,7 +41,7 @@ const FITS: f32 = 0.075;
 
 /// Most columns that a block may be short of a form, or beyond it: marks of a patterned ground join
 /// a row.
-const MOST_SHORT: i32 = 12;
+const MOST_SHORT: i32 = 16;
 const MOST_BEYOND: i32 = 34;
 
 /// Other looks at a cell that is not clear; what all say is averaged. Measured: of the zones of
@@ -71,7 +71,9 @@ pub(super) fn read(layers: &Layers<'_>, block: &Block, effort: &mut Effort) -> O
     let third: Vec<i32> = (0..span).step_by(3).collect();
     for _ in 0..2 {
         let cells = read_columns(layers, &pose, &third, lines, effort)?;
-        if share_of(&cells) < LEAST_SHARES[1] {
+        // A line that is none: its columns are askew, or it is something else.
+        let is_text = (0..lines).all(|line| share_of(&cells, Some(line)) >= LEAST_SHARES[0]);
+        if !is_text || share_of(&cells, None) < LEAST_SHARES[1] {
             return None;
         }
         let Some((next, off)) = moved(&pose, &cells) else { break };
@@ -128,7 +130,7 @@ fn direction(layers: &Layers<'_>, block: &Block, effort: &mut Effort) -> Option<
             places.iter().map(|place| (place * (last - first) as f32).round() as i32).collect();
         for (pose, cells, share) in &mut tries {
             cells.extend(read_columns(layers, pose, &columns, lines, effort)?);
-            *share = share_of(cells);
+            *share = share_of(cells, None);
         }
         tries.sort_by(|a, b| b.2.total_cmp(&a.2));
         tries.retain(|(_, _, share)| *share >= least);
@@ -140,11 +142,16 @@ fn direction(layers: &Layers<'_>, block: &Block, effort: &mut Effort) -> Option<
     Some((pose, cells))
 }
 
-/// Returns the share of cells that hold a character, a clear one counting whole.
-fn share_of(cells: &Cells) -> f32 {
-    let sure = cells.iter().filter_map(|(_, reading)| reading.best());
-    let total: f32 = sure.map(|(_, margin)| margin.min(3.0) / 3.0).sum();
-    total / cells.len().max(1) as f32
+/// Returns the share of cells that hold a character, a clear one counting whole; of one line, or of
+/// all.
+fn share_of(cells: &Cells, line: Option<usize>) -> f32 {
+    let (mut count, mut total) = (0.0f32, 0.0);
+    for (_, reading) in cells.iter().filter(|(at, _)| line.is_none_or(|line| at[1] == line as f32))
+    {
+        count += 1.0;
+        total += reading.best().map_or(0.0, |(_, margin)| margin.min(3.0) / 3.0);
+    }
+    total / count.max(1.0)
 }
 
 /// Returns the column in which the text begins: what stands inside fits its place, and outside is

@@ -70,9 +70,10 @@ const MAX_ROWS: usize = 24;
 pub(super) fn rows(spots: &[Spot]) -> Vec<Row> {
     let index = Index::of(spots);
     let mut rows = Vec::new();
+    // Not once more in a direction that is nearly the same, or the opposite.
+    let mut used = vec![false; spots.len()];
     for direction in directions(spots, &index) {
         let chains = chains(spots, &index, direction);
-        let mut used = vec![false; spots.len()];
         for chain in chains {
             if chain.iter().any(|&spot| used[spot]) {
                 continue;

@@ -88,7 +88,7 @@ enum Class {
     Letter,
     /// `A`, `C` or `I` (ICAO 9303-5, 4.2.2.1).
     Card,
-    /// `P`.
+    /// `P`, or `V` of visas, which have lines of the same length and are not read.
     Passport,
     /// `M`, `F` or a filler.
     Sex,
@@ -104,7 +104,7 @@ impl Class {
             Class::Count => character.is_ascii_digit() || character == b'<',
             Class::Letter => !character.is_ascii_digit(),
             Class::Card => matches!(character, b'A' | b'C' | b'I'),
-            Class::Passport => character == b'P',
+            Class::Passport => matches!(character, b'P' | b'V'),
             Class::Sex => matches!(character, b'M' | b'F' | b'<'),
             Class::Filler => character == b'<',
             Class::Any => true,
@@ -338,9 +338,9 @@ fn is_clear(form: Form, cells: &[Cell], text: &[u8], at: usize) -> bool {
     let cell = &cells[at];
     let margin = cell.margin().min(cell.over_none);
     match place(form, line, column).0 {
-        // Few characters fit, so it has to be likelier than those that do not.
+        // Few characters fit, so it has to be nearly as likely as those that do not.
         Class::Passport | Class::Card | Class::Sex => {
-            return margin >= FREE_MARGIN && cell.over_others >= KNOWN_MARGIN;
+            return margin >= FREE_MARGIN && cell.over_others >= -KNOWN_MARGIN;
         }
         _ if !cell.is_seen() => return false,
         _ if margin >= FREE_MARGIN => return true,
@@ -446,6 +446,7 @@ pub(super) fn holds(form: Form, text: &[u8]) -> bool {
         return false;
     }
     match form {
+        Form::Td3 if text[0] != b'P' => false,
         Form::Td1 => {
             let (upper, rest) = text.split_at(columns);
             let (middle, name) = rest.split_at(columns);
