@@ -86,6 +86,9 @@ pub struct ZoneScanner {
 /// Frames in a row without anything to add after which the sum is given up. Chosen: a second.
 const MOST_MISSED: u32 = 15;
 
+/// Share of clear cells from which a zone that is refused is not looked at in another way. Chosen.
+const MOSTLY_CLEAR: f32 = 0.8;
+
 /// Pixels between the samples by which two frames are seen to be the same.
 const STEP: usize = 16;
 
@@ -151,6 +154,10 @@ impl ZoneScanner {
                 }
             } else {
                 let clear = text::clear(sheet.form, &sheet.readings).into_iter().flatten().count();
+                // It lies as it was read: other ways of looking at its lines show no more.
+                if clear as f32 >= MOSTLY_CLEAR * sheet.readings.len() as f32 {
+                    read_rows.extend(&block.rows);
+                }
                 if unread.as_ref().is_none_or(|(most, _)| clear > *most) {
                     unread = Some((clear, sheet));
                 }

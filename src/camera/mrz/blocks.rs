@@ -20,7 +20,7 @@ pub(super) struct Block {
 /// show more and less of it.
 const LINE_PITCH: std::ops::Range<f32> = 1.15..3.6;
 
-/// Most blocks that are returned. Chosen, to bound the time.
+/// Most blocks that are returned. Chosen, to bound the time: a zone makes two or three.
 const MAX_BLOCKS: usize = 8;
 
 /// Returns what may be zones, the likeliest first: those of most marks.

@@ -44,8 +44,8 @@ const FITS: f32 = 0.075;
 const MOST_SHORT: i32 = 16;
 const MOST_BEYOND: i32 = 34;
 
-/// Other looks at a cell that is not clear; what all say is averaged. Measured: of the zones of
-/// which a cell was not clear, one in ten became so.
+/// Other looks at a cell that is not clear; what all say is averaged. Measured on 960 backs (seeds
+/// 1001 and 1002): with them 836 are read, without them 825, and none wrongly.
 const LOOKS: [View; 4] = [
     View { shift: [0.06, 0.04], zoom: 1.03 },
     View { shift: [-0.06, -0.04], zoom: 1.03 },
