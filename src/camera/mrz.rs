@@ -3,16 +3,19 @@
 //!
 //! In order: dark spots of the size of characters ([`spots`]), rows of evenly spaced spots
 //! ([`rows`]), two or three rows above each other and the grid through them ([`blocks`]), what
-//! stands in each cell of the grid ([`glyph`]), and whether the text can be believed ([`text`]). Any
-//! angle is read, upside down too. Nothing is read from a clock: the number of spots, rows, blocks
-//! and cells is bounded.
+//! stands in each cell of the grid ([`read`], [`glyph`]), and whether the text can be believed
+//! ([`text`]). What the frames of a camera show of one zone is added up ([`joined`]). Any angle is
+//! read, upside down too. Nothing is read from a clock: the number of spots, rows, blocks and cells
+//! is bounded.
 //!
 //! A zone is returned only when all its check digits hold and each of its characters is clear; see
 //! [`text`] for why the first alone says little.
 //!
-//! Measured on 300 photographs of invented backs (seed 101, 50 of each kind and level), cards and
-//! passports: 97 of 100 easy ones, 82 of 100 medium and 42 of 100 hard are read, none wrongly; 16.8
-//! to 21.0 ms of one core in the median, 61 ms at most, and 96 ms at most where nothing is read.
+//! Measured on 3,000 photographs of invented backs (seed 2001, 500 of each kind and level): of cards
+//! 100.0, 93.8 and 67.8 % of the easy, medium and hard ones are read, of passports 99.4, 89.2 and
+//! 60.0 %, none wrongly; of 10,000 frames without a code none gives a zone. 8.9 to 15.8 ms of one
+//! core in the median, 42 ms at most, and 54 ms at most where there is no code. A slip of one letter
+//! in a name remains the risk, since no check digit covers it: see `FREE_MARGIN`.
 
 use std::fmt;
 
