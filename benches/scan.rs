@@ -21,10 +21,11 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use fieldcheck::camera::decode::{Stage, payloads, stage};
+use fieldcheck::camera::mrz::{self, ZoneScanner};
 use fieldcheck::camera::pictures::PictureSource;
 use fieldcheck::camera::scanner::Scanner;
 use fieldcheck::camera::{Frame, FrameSource};
-use fieldcheck::invented::shots::{BackKind, Level, OcrB, back, burst, nothing, shot};
+use fieldcheck::invented::shots::{BackKind, Level, OcrB, back, back_burst, burst, nothing, shot};
 
 use harness::{Aim, Report, Samples, processor_timed, watched_processor};
 use peers::{Answer, Peers};
@@ -47,6 +48,7 @@ const BURSTS: usize = 100;
 const FRAMES_OF_A_BURST: usize = 10;
 const EMPTY: usize = 10_000;
 const BACKS: usize = 100;
+const BACK_BURSTS: usize = 20;
 
 /// Every so manieth frame without a code is shown to the peers too: some take half a second.
 const EMPTY_FOR_PEERS: usize = 50;
@@ -62,8 +64,7 @@ const FRAME_EVERY: Duration = Duration::from_millis(33);
 type ZoneReader = fn(&Frame) -> Option<String>;
 
 /// What is measured on backs.
-const ZONE_READER: ZoneReader =
-    |frame| fieldcheck::camera::mrz::zones(frame).into_iter().next().map(|zone| zone.text);
+const ZONE_READER: ZoneReader = |frame| mrz::zones(frame).into_iter().next().map(|zone| zone.text);
 
 fn main() -> anyhow::Result<()> {
     let mut report = Report::new("scan");
@@ -122,6 +123,7 @@ struct Sizes {
     bursts: usize,
     empty: usize,
     backs: usize,
+    back_bursts: usize,
 }
 
 impl Sizes {
@@ -135,6 +137,7 @@ impl Sizes {
             bursts: BURSTS.min(most),
             empty: EMPTY.min(most),
             backs: BACKS.min(most),
+            back_bursts: BACK_BURSTS.min(most),
         })
     }
 
@@ -281,10 +284,14 @@ fn bursts(sizes: &Sizes, peers: &mut Peers, report: &mut Report) -> anyhow::Resu
 
 /// Shows frames without a code: nothing may be found, and soon.
 fn empty(sizes: &Sizes, peers: &mut Peers, report: &mut Report) -> anyhow::Result<()> {
-    let ((tallies, ours), lost) = watched_processor(|| {
+    let ((tallies, ours, zones, zone_times), lost) = watched_processor(|| {
         let (mut tallies, mut ours) = (Tallies::default(), Samples::default());
+        let (mut zones, mut zone_times) = (0, Samples::default());
         for index in 0..sizes.empty {
             let frame = nothing(SEED, index as u64);
+            let (took, found) = processor_timed(|| mrz::zones(&frame));
+            zones += found.len();
+            zone_times.push(took);
             let mut answers = vec![ask_ours(&frame)];
             ours.push(answers[0].took);
             if index % EMPTY_FOR_PEERS == 0 {
@@ -294,7 +301,7 @@ fn empty(sizes: &Sizes, peers: &mut Peers, report: &mut Report) -> anyhow::Resul
                 tallies.count(answer, 0, 1, |_| false);
             }
         }
-        Ok((tallies, ours))
+        Ok((tallies, ours, zones, zone_times))
     })?;
     report.section("frames without a code", lost);
     report.count("frames", sizes.empty as f64, "frames");
@@ -308,6 +315,11 @@ fn empty(sizes: &Sizes, peers: &mut Peers, report: &mut Report) -> anyhow::Resul
         report.add(format!("{name}: time, p50"), median, "ms", aim(15.0));
         report.add(format!("{name}: time, worst"), millis(tally.worst), "ms", aim(60.0));
     }
+    let none = Aim::AtMost(0.0);
+    report.count_with_aim("ours: machine-readable zones", zones as f64, "zones", none);
+    report.add("ours: zones, time, p50", millis(zone_times.median()), "ms", Aim::Nothing);
+    let worst = millis(zone_times.percentile(1.0));
+    report.add("ours: zones, time, worst", worst, "ms", Aim::AtMost(60.0));
     Ok(())
 }
 
@@ -345,6 +357,29 @@ fn zones(reader: ZoneReader, sizes: &Sizes, report: &mut Report) -> anyhow::Resu
         report.count_with_aim(figure, wrong as f64, "zones", Aim::AtMost(0.0));
         report.add(format!("{name}: time, p50"), millis(took.median()), "ms", Aim::Nothing);
         report.add(format!("{name}: time, p100"), millis(took.percentile(1.0)), "ms", Aim::Nothing);
+    }
+    report.untimed_section("bursts of 10 backs of the hard level");
+    report.count("bursts of each kind", sizes.back_bursts as f64, "bursts");
+    for (kind, name) in [(BackKind::Card, "cards"), (BackKind::Passport, "passports")] {
+        let (mut read, mut alone, mut wrong) = (0, 0, 0);
+        for index in 0..sizes.back_bursts as u64 {
+            let mut scanner = ZoneScanner::new();
+            let mut is_read = false;
+            for shot in back_burst(SEED, index, FRAMES_OF_A_BURST, kind, &font) {
+                let found = scanner.read(&shot.frame);
+                is_read |= found.iter().any(|zone| zone.text == shot.text());
+                wrong += found.iter().filter(|zone| zone.text != shot.text()).count();
+                alone += usize::from(reader(&shot.frame).as_ref() == Some(&shot.text()));
+            }
+            read += usize::from(is_read);
+        }
+        let bursts = sizes.back_bursts.max(1) as f64;
+        let share = read as f64 / bursts * 100.0;
+        report.count(format!("{name}: read within the burst"), share, "%");
+        let share = alone as f64 / (bursts * FRAMES_OF_A_BURST as f64) * 100.0;
+        report.count(format!("{name}: frames read, each alone"), share, "%");
+        let figure = format!("{name}: wrong with right check digits");
+        report.count_with_aim(figure, wrong as f64, "zones", Aim::AtMost(0.0));
     }
     Ok(())
 }

@@ -19,7 +19,7 @@ use sync_format::v1::package::Dataset;
 use sync_format::v1::record::{CheckReason, Outcome, OutcomeWhy};
 
 use crate::camera::decode::{self, Hint};
-use crate::camera::mrz::{Zone, zones};
+use crate::camera::mrz::{Zone, ZoneScanner};
 use crate::camera::scanner::{Scan, Scanner};
 use crate::camera::{CameraError, Frame, FrameSource, LatestFrame};
 use crate::carried::{Found, Stick};
@@ -624,8 +624,8 @@ const ZONES_EVERY: u32 = 2;
 ///
 /// One whose check digits hold and that still says what cannot be, such as a 31st of February, was
 /// misread; the next frame may be read rightly.
-fn zones_of_documents(frame: &Frame) -> Vec<Zone> {
-    let mut zones = zones(frame);
+fn zones_of_documents(scanner: &mut ZoneScanner, frame: &Frame) -> Vec<Zone> {
+    let mut zones = scanner.read(frame);
     zones.retain(|zone| matches!(mrz::parse(&zone.text), Ok(_) | Err(MrzError::OtherDocument)));
     zones
 }
@@ -638,7 +638,7 @@ fn run_decoder(
 ) {
     /// How often to look whether the program ends.
     const PATIENCE: Duration = Duration::from_millis(200);
-    let mut scanner = Scanner::new();
+    let (mut scanner, mut zone_scanner) = (Scanner::new(), ZoneScanner::new());
     let mut scanned = None;
     let mut unread = 0_u32;
     let begun = Instant::now();
@@ -647,6 +647,7 @@ fn run_decoder(
         // What was seen for one scan is a person's, and none of the next one's.
         if scanned.is_some_and(|scan| camera.wanted() != Wanted::Frames(scan)) {
             scanner.reset();
+            zone_scanner.reset();
             unread = 0;
             scanned = None;
         }
@@ -659,8 +660,11 @@ fn run_decoder(
         let Scan { payloads, hint, .. } = scanner.read(&frame, begun.elapsed());
         let request = if payloads.is_empty() {
             unread += 1;
-            let zones =
-                if unread % ZONES_EVERY == 0 { zones_of_documents(&frame) } else { Vec::new() };
+            let zones = if unread % ZONES_EVERY == 0 {
+                zones_of_documents(&mut zone_scanner, &frame)
+            } else {
+                Vec::new()
+            };
             if zones.is_empty() {
                 if let Some(hint) = hint {
                     emit(Event::Hint(hint));

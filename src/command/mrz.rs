@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use super::pictures::Search;
 use crate::camera::Frame;
-use crate::camera::mrz::{self, Zone};
+use crate::camera::mrz::{self, Zone, ZoneScanner};
 
 /// Reads machine-readable zones.
 #[derive(Default)]
-pub(super) struct Zones;
+pub(super) struct Zones(ZoneScanner);
 
 impl Search for Zones {
     type Found = String;
@@ -21,7 +21,7 @@ impl Search for Zones {
     }
 
     fn next(&mut self, frame: &Frame, _: Duration) -> Vec<String> {
-        texts(mrz::zones(frame))
+        texts(self.0.read(frame))
     }
 
     /// A zone is made of capitals, digits and `<`: no terminal takes it for a command.
