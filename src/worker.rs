@@ -660,7 +660,7 @@ fn run_decoder(
         let Scan { payloads, hint, .. } = scanner.read(&frame, begun.elapsed());
         let request = if payloads.is_empty() {
             unread += 1;
-            let zones = if unread % ZONES_EVERY == 0 {
+            let zones = if unread.is_multiple_of(ZONES_EVERY) {
                 zones_of_documents(&mut zone_scanner, &frame)
             } else {
                 Vec::new()
