@@ -623,11 +623,13 @@ const ZONES_EVERY: u32 = 2;
 /// Returns the zones of a frame that are a document's, of whatever kind.
 ///
 /// One whose check digits hold and that still says what cannot be, such as a 31st of February, was
-/// misread; the next frame may be read rightly.
+/// misread: then none is returned, since it may be a second document; the next frame may be read
+/// rightly.
 fn zones_of_documents(scanner: &mut ZoneScanner, frame: &Frame) -> Vec<Zone> {
-    let mut zones = scanner.read(frame);
-    zones.retain(|zone| matches!(mrz::parse(&zone.text), Ok(_) | Err(MrzError::OtherDocument)));
-    zones
+    let zones = scanner.read(frame);
+    let is_document =
+        |zone: &Zone| matches!(mrz::parse(&zone.text), Ok(_) | Err(MrzError::OtherDocument));
+    if zones.iter().all(is_document) { zones } else { Vec::new() }
 }
 
 fn run_decoder(

@@ -107,6 +107,12 @@ impl ZoneScanner {
         self.missed = 0;
         self.samples.clear();
         self.last.clear();
+        // Smaller pictures of the last document, and where its characters stood.
+        for half in &mut self.halves {
+            half.fill(0);
+            half.clear();
+        }
+        self.spots = spots::Memory::default();
     }
 
     /// Returns the zones of a frame, each text once, at most [`MAX_ZONES`]; with what the frames

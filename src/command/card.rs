@@ -47,8 +47,8 @@ pub(super) enum NotRead {
     /// Neither a QR code nor a zone was read; the hint is what a person at the camera would be told.
     #[error("neither a QR code nor a machine-readable zone was read{}", .0.map(told).unwrap_or_default())]
     NoCode(Option<decode::Hint>),
-    /// Codes of several cards: which one is meant cannot be known.
-    #[error("the codes of {0} cards are in the picture")]
+    /// Several documents: which one is meant cannot be known.
+    #[error("{0} documents are in the picture")]
     SeveralCards(usize),
     /// The code is no card's.
     #[error(transparent)]
@@ -112,7 +112,7 @@ impl Given<'_> {
 pub(super) struct Decoded {
     /// What the codes hold.
     pub payloads: Vec<Payload>,
-    /// From the grey frame to the payloads; `None` where there was no picture.
+    /// From the grey frame to what was read; `None` where there was no picture.
     pub took: Option<Duration>,
     /// The machine-readable zones, where there was no code.
     zones: Vec<Zone>,
@@ -213,7 +213,7 @@ pub(super) struct Checked {
     pub kind: DocumentKind,
     /// Number of the check's record in the queue.
     pub record: u64,
-    /// From the frame to the payload; `None` where there was no picture.
+    /// From the frame to what was read; `None` where there was no picture.
     pub decode: Option<Duration>,
     /// From the payload to the verdict.
     pub check: Duration,

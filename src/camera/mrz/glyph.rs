@@ -309,7 +309,8 @@ mod tests {
     #[test]
     fn weights_that_are_cut_off_are_read_as_nothing() {
         for length in [0, 5, 8, 100, WEIGHTS.len() / 2] {
-            Network::read(&WEIGHTS[..length]).run(&[0.3; WIDTH * HEIGHT]);
+            let reading = Network::read(&WEIGHTS[..length]).run(&[0.3; WIDTH * HEIGHT]);
+            assert!(reading.best().is_none(), "{length}");
         }
     }
 }

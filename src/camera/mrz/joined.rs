@@ -3,8 +3,9 @@
 //! Noise differs from frame to frame, and a reflection that moves covers other cells in each. What
 //! a cell seems to be is added up over the frames; a cell that seems empty in one says nothing there.
 //!
-//! Two documents are never added up: a frame counts only where the characters that are clear in it
-//! are those that were clear before, and a text only where the newest frame says so of each that it
+//! Two documents are not added up: a frame counts only where the characters that are clear in it are
+//! those that were clear before, the end of the document's number and its check digit among them,
+//! and a text only where the newest frame says so of each that it
 //! shows clearly.
 
 use super::glyph::{ALPHABET, Reading};
@@ -63,6 +64,11 @@ impl Joined {
         }
         let before = text::clear(self.form, &self.readings());
         let now = text::clear(self.form, &sheet.readings);
+        // Without the number in both, two of a family could be taken for one.
+        let is_same_number = text::end_of_number(self.form).all(|at| {
+            let (before, now) = (before.get(at), now.get(at));
+            before.is_some_and(Option::is_some) && before == now
+        });
         let (mut same, mut different) = (0, 0);
         for (at, (before, now)) in before.into_iter().zip(now).enumerate() {
             let (Some(before), Some(now)) = (before, now) else { continue };
@@ -74,7 +80,7 @@ impl Joined {
             }
         }
         match different <= MOST_DIFFERENT {
-            true => (same >= LEAST_SHARED).then_some(true),
+            true => (is_same_number && same >= LEAST_SHARED).then_some(true),
             false => Some(false),
         }
     }
@@ -184,6 +190,16 @@ mod tests {
         // Not even where a frame shows little of what differs.
         assert_eq!(joined.agrees(&covered(SISTER, 66..80)), Some(false));
         assert_eq!(joined.agrees(&covered(SISTER, 12..30)), Some(false));
+    }
+
+    #[test]
+    fn a_frame_without_the_number_is_not_added() {
+        // The name of one and the number of the other would pass all check digits.
+        let joined = Joined::of(&covered(CARD, 5..30)).expect("most of it is clear");
+        assert_eq!(joined.agrees(&covered(CARD, 66..80)), None);
+        let joined = Joined::of(&covered(CARD, 66..80)).expect("most of it is clear");
+        assert_eq!(joined.agrees(&covered(CARD, 5..30)), None);
+        assert_eq!(joined.agrees(&covered(CARD, 15..30)), Some(true));
     }
 
     #[test]

@@ -237,6 +237,15 @@ pub(super) fn is_usual(form: Form, at: usize) -> bool {
     }
 }
 
+/// Returns the places of the last three characters of the document's number and of its check digit:
+/// two numbers that differ in a single character differ in the last (ICAO 9303-3, 4.9).
+pub(super) fn end_of_number(form: Form) -> std::ops::Range<usize> {
+    match form {
+        Form::Td1 => 11..15,
+        Form::Td3 => 50..54,
+    }
+}
+
 /// Returns the logarithm of how likely it is that something stands in a cell that fits a place.
 pub(super) fn fit(form: Form, line: usize, column: usize, reading: &Reading) -> f32 {
     let class = place(form, line, column).0;
