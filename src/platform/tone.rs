@@ -1,8 +1,8 @@
 //! Tells without the screen that a card was read: a short tone, by the sound player of the system.
 //!
 //! The tone is the same for every card, so that nobody who stands by hears what was found. A system
-//! without a player, or a player that fails, stays silent: the screen has said it all. Handhelds
-//! vibrate as well; this desktop build cannot.
+//! without a player, or a player that fails, stays silent: the screen has said it all. Nothing
+//! vibrates in this version.
 
 use std::io::Write as _;
 use std::process::{Command, Stdio};

@@ -27,6 +27,8 @@ const REASONS: [(ui::CheckReason, CheckReason, &str); 4] = [
     (ui::CheckReason::Patrol, CheckReason::Patrol, "patrol"),
 ];
 
+const SWITCH: [(bool, &str); 2] = [(true, "on"), (false, "off")];
+
 /// Minutes that can be chosen until the device locks; longer is no protection.
 const AUTO_LOCK_MINUTES: std::ops::RangeInclusive<i32> = 1..=10;
 
@@ -45,11 +47,11 @@ pub(super) fn connect(view: &Rc<View>) {
     }));
     settings.on_set_glove(callback_with(view, |view, glove: bool| {
         view.global::<ui::App>().set_glove(glove);
-        keep(view, "glove", on_or_off(glove));
+        keep(view, "glove", word_of(&SWITCH, glove));
     }));
     settings.on_set_sound(callback_with(view, |view, sound: bool| {
         view.global::<ui::Settings>().set_sound(sound);
-        keep(view, "sound", on_or_off(sound));
+        keep(view, "sound", word_of(&SWITCH, sound));
     }));
     settings.on_set_auto_lock(callback_with(view, |view, minutes: i32| {
         if AUTO_LOCK_MINUTES.contains(&minutes) {
@@ -82,8 +84,16 @@ pub(super) fn restore<N: AsRef<str>>(view: &Rc<View>, settings: &[(N, String)]) 
                     ui::select_language(view.window(), language);
                 }
             }
-            "sound" => view.global::<ui::Settings>().set_sound(value == "on"),
-            "glove" => view.global::<ui::App>().set_glove(value == "on"),
+            "sound" => {
+                if let Some(sound) = of_word(&SWITCH, value) {
+                    view.global::<ui::Settings>().set_sound(sound);
+                }
+            }
+            "glove" => {
+                if let Some(glove) = of_word(&SWITCH, value) {
+                    view.global::<ui::App>().set_glove(glove);
+                }
+            }
             "check-reason" => set_check_reason(view, value),
             "auto-lock" => {
                 if let Ok(minutes) = value.parse()
@@ -117,10 +127,6 @@ fn minutes(view: &Rc<View>) -> i32 {
 
 fn keep(view: &Rc<View>, name: &'static str, value: &str) {
     view.ask(Request::Keep { name, value: value.to_owned() });
-}
-
-fn on_or_off(is_on: bool) -> &'static str {
-    if is_on { "on" } else { "off" }
 }
 
 fn word_of<T: PartialEq>(words: &[(T, &'static str)], value: T) -> &'static str {
