@@ -99,7 +99,9 @@ impl Scanner {
     pub fn reset(&mut self) {
         self.fused.clear();
         self.place = None;
+        self.lost = 0;
         self.samples.clear();
+        self.is_moving = false;
         self.cascade.sharpest = 0;
         self.last = Scan::default();
         self.unread_since = None;

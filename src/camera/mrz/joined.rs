@@ -4,9 +4,8 @@
 //! a cell seems to be is added up over the frames; a cell that seems empty in one says nothing there.
 //!
 //! Two documents are not added up: a frame counts only where the characters that are clear in it are
-//! those that were clear before, the end of the document's number and its check digit among them,
-//! and a text only where the newest frame says so of each that it
-//! shows clearly.
+//! those that were clear before, the end of the document's number and its check digit among them;
+//! and a text counts only where the newest frame says so of each character that it shows clearly.
 
 use super::glyph::{ALPHABET, Reading};
 use super::read::Sheet;
@@ -56,11 +55,11 @@ impl Joined {
 
     /// Tells whether a frame shows the same document; `None` where it does not show enough.
     pub fn agrees(&self, sheet: &Sheet) -> Option<bool> {
-        if self.frames >= MAX_FRAMES {
-            return Some(false);
-        }
-        if sheet.form != self.form || !is_worth_adding(sheet) {
+        if !is_worth_adding(sheet) {
             return None;
+        }
+        if self.frames >= MAX_FRAMES || sheet.form != self.form {
+            return Some(false);
         }
         let before = text::clear(self.form, &self.readings());
         let now = text::clear(self.form, &sheet.readings);
@@ -135,7 +134,7 @@ fn is_worth_adding(sheet: &Sheet) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::text::tests::{CARD, reading, sure};
+    use super::super::text::tests::{CARD, PASSPORT, reading, sure};
     use super::*;
 
     fn sheet(text: &str) -> Sheet {
@@ -190,6 +189,13 @@ mod tests {
         // Not even where a frame shows little of what differs.
         assert_eq!(joined.agrees(&covered(SISTER, 66..80)), Some(false));
         assert_eq!(joined.agrees(&covered(SISTER, 12..30)), Some(false));
+    }
+
+    #[test]
+    fn a_document_of_another_form_is_another_one() {
+        let joined = Joined::of(&sheet(CARD)).expect("all of it is clear");
+        let passport = Sheet { form: Form::Td3, readings: sure(PASSPORT, 9.0) };
+        assert_eq!(joined.agrees(&passport), Some(false));
     }
 
     #[test]
