@@ -25,7 +25,7 @@ use fieldcheck::camera::pictures::PictureSource;
 use fieldcheck::camera::{Frame, FrameSource};
 use fieldcheck::checks::Verdict;
 use fieldcheck::document::{fold, qr};
-use fieldcheck::invented::draw;
+use fieldcheck::invented::{Surface, draw};
 use fieldcheck::keys::SecretKey;
 use fieldcheck::store::{self, Access, Kind};
 use fieldcheck::verdict::{Answer, RegisterLine};
@@ -375,10 +375,10 @@ fn drawn_cards(nation: &Nation) -> Vec<Shot> {
     let cards = nation.world().cards();
     cards
         .into_iter()
-        .filter(|card| card.is_card)
+        .filter(|card| matches!(card.surface, Surface::CardFront))
         .take(DRAWN)
         .map(|card| {
-            let picture = draw::draw_card(&card);
+            let picture = draw::draw_card(&card, None).expect("a front needs no font");
             let (width, height) = picture.dimensions();
             let frame = Frame { width, height, luma: picture.into_raw(), number: 1, label: None };
             Shot { frame, payload: card.payload }

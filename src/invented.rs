@@ -24,7 +24,7 @@ pub mod shots;
 use std::io::Write;
 
 use crate::snapshot::source::{AnchorFile, NOTICE_COLUMNS, REGISTER_COLUMNS};
-pub use card::{Card, Expected};
+pub use card::{Card, Expected, Surface};
 use names::without_marks;
 pub use people::Person;
 use people::{Places, Population};

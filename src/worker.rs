@@ -620,16 +620,23 @@ fn run_camera(camera: &CameraSwitch, slot: &LatestFrame<Taken>, open: &OpenSourc
 /// read more often and in less time, and one who shows the back can wait for two frames.
 const ZONES_EVERY: u32 = 2;
 
-/// Returns the zones of a frame that are a document's, of whatever kind.
+/// Returns the zones of a frame if each is a document's, of whatever kind, and none otherwise.
 ///
 /// One whose check digits hold and that still says what cannot be, such as a 31st of February, was
-/// misread: then none is returned, since it may be a second document; the next frame may be read
-/// rightly.
-fn zones_of_documents(scanner: &mut ZoneScanner, frame: &Frame) -> Vec<Zone> {
-    let zones = scanner.read(frame);
+/// misread. It may be a second document, and the next frame may be read rightly.
+fn if_all_are_documents(zones: Vec<Zone>) -> Vec<Zone> {
     let is_document =
         |zone: &Zone| matches!(mrz::parse(&zone.text), Ok(_) | Err(MrzError::OtherDocument));
     if zones.iter().all(is_document) { zones } else { Vec::new() }
+}
+
+/// Tells whether the codes of a frame are what the officer shows: a card's, or an order of
+/// headquarters. A link that is printed beside a zone is not.
+fn decide(payloads: &[decode::Payload]) -> bool {
+    let decides = |payload: &decode::Payload| {
+        loading::is_withdrawal(&payload.bytes) || qr::is_meant_as_card(&payload.bytes)
+    };
+    payloads.iter().any(decides)
 }
 
 fn run_decoder(
@@ -660,22 +667,26 @@ fn run_decoder(
         scanned = Some(scan);
         let since = Instant::now();
         let Scan { payloads, hint, .. } = scanner.read(&frame, begun.elapsed());
-        let request = if payloads.is_empty() {
+        let zones = if decide(&payloads) {
+            Vec::new()
+        } else {
             unread += 1;
-            let zones = if unread.is_multiple_of(ZONES_EVERY) {
-                zones_of_documents(&mut zone_scanner, &frame)
+            // With a code the scan ends, so this is the last frame in which to look.
+            if !payloads.is_empty() || unread.is_multiple_of(ZONES_EVERY) {
+                if_all_are_documents(zone_scanner.read(&frame))
             } else {
                 Vec::new()
-            };
-            if zones.is_empty() {
-                if let Some(hint) = hint {
-                    emit(Event::Hint(hint));
-                }
-                continue;
             }
+        };
+        let request = if !zones.is_empty() {
             Request::ZonesRead { zones, scan, since }
-        } else {
+        } else if !payloads.is_empty() {
             Request::Decoded { payloads, scan, since }
+        } else {
+            if let Some(hint) = hint {
+                emit(Event::Hint(hint));
+            }
+            continue;
         };
         if camera.find(scan) {
             camera.advance.store(true, Ordering::SeqCst);
@@ -1322,6 +1333,16 @@ pub(super) mod tests {
         Box::new(move || Ok(Box::new(PictureSource::open(&paths)?)))
     }
 
+    const PASSPORT: &str = "P<UTOERIKSSON<<ANNA<MARIA<<<<<<<<<<<<<<<<<<<\n\
+                            L898902C36UTO7408122F1204159ZE184226B<<<<<10";
+    const OTHER_CARD: &str = "I<UTOD231458907<<<<<<<<<<<<<<<\n\
+                              7408122F1204159UTO<<<<<<<<<<<6\n\
+                              ERIKSSON<<ANNA<MARIA<<<<<<<<<<";
+
+    fn zones(texts: &[&str]) -> Vec<Zone> {
+        texts.iter().map(|text| Zone { text: (*text).to_owned() }).collect()
+    }
+
     fn is_about_a_person(event: &Event) -> bool {
         matches!(
             event,
@@ -1331,6 +1352,8 @@ pub(super) mod tests {
                 | Event::Saved { .. }
                 | Event::Notice(_)
                 | Event::NotACard(_)
+                | Event::OtherDocument
+                | Event::SeveralCards
                 | Event::TypedRefused(_)
         )
     }
@@ -1563,6 +1586,8 @@ pub(super) mod tests {
                 scan: 0,
                 since: Instant::now(),
             },
+            Request::ZonesRead { zones: zones(&[PASSPORT]), scan: 0, since: Instant::now() },
+            Request::ZonesRead { zones: zones(&[OTHER_CARD]), scan: 0, since: Instant::now() },
             typed(FIRST.1),
             typed("12"),
             a_confirmation(),
@@ -1609,16 +1634,8 @@ pub(super) mod tests {
 
     #[test]
     fn a_zone_is_checked_and_what_is_no_single_document_is_named() {
-        const PASSPORT: &str = "P<UTOERIKSSON<<ANNA<MARIA<<<<<<<<<<<<<<<<<<<\n\
-                                L898902C36UTO7408122F1204159ZE184226B<<<<<10";
-        const OTHER_CARD: &str = "I<UTOD231458907<<<<<<<<<<<<<<<\n\
-                                  7408122F1204159UTO<<<<<<<<<<<6\n\
-                                  ERIKSSON<<ANNA<MARIA<<<<<<<<<<";
         let enrolled = Enrolled::new();
         let (mut desk, camera, events) = a_desk(&enrolled);
-        let zones = |texts: &[&str]| -> Vec<Zone> {
-            texts.iter().map(|text| Zone { text: (*text).to_owned() }).collect()
-        };
         let mut shown = |scan: u64, texts: &[&str]| -> Vec<Event> {
             desk.serve(Request::StartScan).unwrap();
             assert!(camera.find(scan));
@@ -1645,6 +1662,77 @@ pub(super) mod tests {
             Request::ZonesRead { zones: zones(&[PASSPORT]), scan: 4, since: Instant::now() };
         desk.serve(request).unwrap();
         assert_eq!(events.try_iter().count(), 0);
+    }
+
+    /// A card's back, printed with the font of the package `fonts-ocr-b`.
+    fn a_back() -> crate::invented::shots::BackShot {
+        use crate::invented::shots::{BackKind, Level, OcrB, back};
+        let font = OcrB::of_system().expect("the package fonts-ocr-b is installed");
+        back(1, 0, Level::Easy, BackKind::Card, &font)
+    }
+
+    /// Prints a link beside what a frame shows.
+    fn with_a_link(mut frame: Frame) -> Frame {
+        const MODULE: usize = 5;
+        let code = qrcode::QrCode::new("https://example.org").unwrap();
+        let (side, colours) = (code.width(), code.to_colors());
+        let across = (side + 8) * MODULE;
+        for (x, y) in (0..across).flat_map(|y| (0..across).map(move |x| (x, y))) {
+            let at = |pixel: usize| (pixel / MODULE).checked_sub(4).filter(|at| *at < side);
+            let colour = at(x).zip(at(y)).map(|(column, row)| colours[row * side + column]);
+            let grey = if colour == Some(qrcode::Color::Dark) { 30 } else { 220 };
+            frame.luma[y * frame.width as usize + x] = grey;
+        }
+        frame
+    }
+
+    #[test]
+    fn the_back_of_a_card_is_read_through_the_camera_also_beside_a_link() {
+        let back = a_back();
+        let beside_a_link = with_a_link(back.frame.clone());
+        assert_eq!(decode::payloads(&beside_a_link).len(), 1);
+        for frame in [back.frame.clone(), beside_a_link] {
+            let camera = Camera::default();
+            camera.give_forever(frame);
+            let running = Running::unlocked(camera.opener());
+            running.ask(Request::StartScan);
+            let seen = running.collect_until(|event| matches!(event, Event::CheckSaved { .. }));
+            let checked = seen.iter().find_map(|event| match event {
+                Event::Answered(checked) => Some(checked),
+                _ => None,
+            });
+            let checked = checked.expect("an answer comes before the record of the check");
+            assert_eq!(checked.document.source, Source::Mrz);
+            let number = checked.document.personal_number().unwrap().digits();
+            assert_eq!(number, back.lines[0][15..27]);
+            assert!(!seen.iter().any(|event| matches!(event, Event::NotACard(_))), "{seen:?}");
+        }
+    }
+
+    #[test]
+    fn a_link_alone_is_no_card() {
+        let blank = blank();
+        let luma = vec![200; 640 * 480];
+        let camera = Camera::default();
+        camera.give_forever(with_a_link(Frame { width: 640, height: 480, luma, ..blank }));
+        let running = Running::unlocked(camera.opener());
+        running.ask(Request::StartScan);
+        running.wait_for(|event| matches!(event, Event::NotACard(NotACard::Link)));
+    }
+
+    #[test]
+    fn a_zone_that_says_what_cannot_be_hides_the_others_of_its_frame() {
+        assert_eq!(if_all_are_documents(zones(&[PASSPORT, OTHER_CARD])).len(), 2);
+        // Born on the 31st of February, with the check digits that belong to it.
+        let impossible = "P<UTOERIKSSON<<ANNA<MARIA<<<<<<<<<<<<<<<<<<<\n\
+                          L898902C36UTO7402315F1204159ZE184226B<<<<<1?";
+        let right: Vec<String> = (0..10)
+            .map(|digit| impossible.replace('?', &digit.to_string()))
+            .filter(|text| !matches!(mrz::parse(text), Err(MrzError::WrongCheckDigit { .. })))
+            .collect();
+        assert_eq!(right.len(), 1);
+        assert!(mrz::parse(&right[0]).is_err());
+        assert_eq!(if_all_are_documents(zones(&[PASSPORT, &right[0]])), []);
     }
 
     #[test]

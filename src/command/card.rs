@@ -114,17 +114,18 @@ pub(super) struct Decoded {
     pub payloads: Vec<Payload>,
     /// From the grey frame to what was read; `None` where there was no picture.
     pub took: Option<Duration>,
-    /// The machine-readable zones, where there was no code.
+    /// The machine-readable zones, where there was no code of a card.
     zones: Vec<Zone>,
     hint: Option<decode::Hint>,
 }
 
-/// Reads the codes of a picture, or its zones where it has no code.
+/// Reads the codes of a picture, and its zones where no code is a card's.
 pub(super) fn decode_picture(path: &Path) -> Result<Decoded, NotRead> {
     let frame = open_picture(path)?;
     let start = Instant::now();
     let payloads = decode::payloads(&frame);
-    let zones = if payloads.is_empty() { zone_reader::zones(&frame) } else { Vec::new() };
+    let has_card = payloads.iter().any(|payload| qr::is_meant_as_card(&payload.bytes));
+    let zones = if has_card { Vec::new() } else { zone_reader::zones(&frame) };
     let took = Some(start.elapsed());
     let is_nothing = payloads.is_empty() && zones.is_empty();
     let hint = if is_nothing { decode::hint(&frame) } else { None };
@@ -182,7 +183,7 @@ fn the_document(given: &Given<'_>, decoded: &Decoded) -> Result<Document, NotRea
                 _ => the_card(decoded),
             }
         }
-        (Given::Picture(_), []) if !decoded.zones.is_empty() => match decoded.zones.as_slice() {
+        (Given::Picture(_), _) if !decoded.zones.is_empty() => match decoded.zones.as_slice() {
             [zone] => Ok(mrz::parse(&zone.text)?),
             several => Err(NotRead::SeveralCards(several.len())),
         },

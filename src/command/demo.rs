@@ -41,7 +41,8 @@ use crate::clock::{Clock, DeviceTime, FixedClock, VIETNAM_OFFSET_SECONDS};
 use crate::device::{self, Device, Session};
 use crate::document::{Date, qr};
 use crate::invented::chips::{self, ExpectedProof, InventedChip};
-use crate::invented::{Card, Expected, World, draw};
+use crate::invented::shots::OcrB;
+use crate::invented::{Card, Expected, Surface, World, draw};
 use crate::keys::{ArgonCost, DeviceKey as _, Pin};
 use crate::platform::desktop::SoftwareDeviceKey;
 use crate::platform::simulated::SimulatedCards;
@@ -134,6 +135,8 @@ struct Place {
 /// A world that was made, with its device unlocked.
 struct Made {
     world: World,
+    /// Those of the world that could be drawn.
+    cards: Vec<Card>,
     chips: Vec<InventedChip>,
     pin: DrawnPin,
     device: Device,
@@ -250,10 +253,20 @@ impl Place {
             install::install(&mut device, &mut session, &self.package(source), "", out)?;
         }
 
-        self.write_cards(&self.cards(), &world.cards(), &spinner)?;
-        self.write_cards(&self.later_cards(), &world.cards_when_list_is_old(), &spinner)?;
+        let mut cards = world.cards();
+        let font = OcrB::of_system().ok();
+        if font.is_none() {
+            cards.retain(|card| !matches!(card.surface, Surface::CardBack(_)));
+            writeln!(
+                out,
+                "cards      without backs, which need the font of the package fonts-ocr-b"
+            )?;
+        }
+        self.write_cards(&self.cards(), &cards, font.as_ref(), &spinner)?;
+        let later = world.cards_when_list_is_old();
+        self.write_cards(&self.later_cards(), &later, font.as_ref(), &spinner)?;
         spinner.set_message("making chips");
-        let chips = chips::chips(&world.cards());
+        let chips = chips::chips(&cards);
         self.write_chips(&chips)?;
         spinner.finish_and_clear();
         writeln!(out, "cards      {}", self.cards().display())?;
@@ -262,7 +275,7 @@ impl Place {
         let line = Zeroizing::new(format!("{}\n", pin.digits.as_str()));
         files::write_new(&path, line.as_bytes(), Readers::Owner)?;
         writeln!(out, "PIN: {} (invented data only)", pin.digits.as_str())?;
-        Ok(Made { world, chips, pin, device, session })
+        Ok(Made { world, cards, chips, pin, device, session })
     }
 
     fn write_sources(&self, world: &World) -> anyhow::Result<()> {
@@ -367,6 +380,7 @@ impl Place {
         &self,
         folder: &Path,
         cards: &[Card],
+        font: Option<&OcrB>,
         spinner: &ProgressBar,
     ) -> anyhow::Result<()> {
         make_folder(folder)?;
@@ -374,7 +388,8 @@ impl Place {
         for card in cards {
             spinner.set_message(format!("drawing {}", card.file));
             let path = folder.join(&card.file);
-            draw::draw_card(card).save(&path).with_context(|| path.display().to_string())?;
+            let picture = draw::draw_card(card, font).context("the font of its zone is missing")?;
+            picture.save(&path).with_context(|| path.display().to_string())?;
             let reasons = card.expected.reasons.join(",");
             truth.push_str(&format!(
                 "{}\t{}\t{reasons}\t{}\n",
@@ -402,9 +417,8 @@ fn check_all(
     clock: &Arc<dyn Clock>,
     out: &mut dyn Write,
 ) -> anyhow::Result<Tally> {
-    let Made { world, chips, pin, device, mut session } = made;
+    let Made { world, cards, chips, pin, device, mut session } = made;
     let mut tally = Tally::default();
-    let cards = world.cards();
     tally.check(&mut session, &place.cards(), &cards, "", out)?;
     tally.check_chips(&mut session, place, &cards, &chips, out)?;
     let records = super::counted(session.verify_queue()?, "record");

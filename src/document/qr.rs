@@ -350,6 +350,25 @@ fn has_form_of_its_time(count: usize, issued: Date) -> bool {
         }
 }
 
+/// Tells whether a code is meant as a card's, be it right or not: what stands beside it in a picture
+/// is then not looked at.
+pub fn is_meant_as_card(payload: &[u8]) -> bool {
+    match parse(payload) {
+        Ok(_) => true,
+        Err(
+            NotACard::Empty
+            | NotACard::TooLong { .. }
+            | NotACard::NotText
+            | NotACard::Payment
+            | NotACard::Link
+            | NotACard::HealthInsurance
+            | NotACard::WrongFieldCount { .. }
+            | NotACard::Other,
+        ) => false,
+        Err(_) => true,
+    }
+}
+
 /// Why the codes of one picture give no card.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum NoCard {
@@ -389,6 +408,18 @@ mod tests {
 
     const PLAIN: &str = "048088999901|201999901|Nguyễn Văn Mẫu|02031988|Nam|\
                          Tổ 99, Thọ Quang Giả, Sơn Trà, Đà Nẵng|15082021";
+
+    #[test]
+    fn a_wrong_card_is_meant_as_one_and_other_codes_are_not() {
+        let impossible = PLAIN.replace("02031988", "31021988");
+        let letter = PLAIN.replace("048088999901|", "04808899990A|");
+        for payload in [PLAIN, &impossible, &letter] {
+            assert!(is_meant_as_card(payload.as_bytes()), "{payload}");
+        }
+        for payload in ["", "https://example.org", "000201010211", "VN123456789", "a|b"] {
+            assert!(!is_meant_as_card(payload.as_bytes()), "{payload}");
+        }
+    }
 
     #[test]
     fn every_form_of_card_is_read() {

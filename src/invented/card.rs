@@ -1,6 +1,7 @@
 //! A card of the world: what its QR code says, and what the plan expects of it.
 
 use super::names::without_marks;
+use super::people::Person;
 use sync_format::v1::date::{Date, PartialDate};
 use sync_format::v1::notice::Sex;
 
@@ -17,7 +18,7 @@ pub const FIRST_OF_2024: Date = Date::new(2024, 7, 1).expect("a day of the calen
 pub struct Card {
     /// File name of the picture, without folder: `01-clean-2021.png`.
     pub file: String,
-    /// Bytes of the QR code.
+    /// Bytes of the QR code; of a back, the text of the zone.
     pub payload: Vec<u8>,
     /// What the plan says the answer is.
     pub expected: Expected,
@@ -25,8 +26,19 @@ pub struct Card {
     pub story: &'static str,
     /// Lines printed on the picture: title, then the rest; capitals without marks.
     pub lines: Vec<String>,
-    /// Whether the picture is of an identity card; otherwise a slip of paper with a QR code.
-    pub is_card: bool,
+    /// What the picture shows.
+    pub surface: Surface,
+}
+
+/// What a picture shows.
+#[derive(Clone)]
+pub enum Surface {
+    /// The front of an identity card, with its QR code.
+    CardFront,
+    /// The back of this person's card, with its machine-readable zone.
+    CardBack(Box<Person>),
+    /// A slip of paper with a QR code.
+    Slip,
 }
 
 /// The answer that the plan expects: how the generator made the person, never computed by the
@@ -203,7 +215,7 @@ mod tests {
             expected: Expected { verdict: "NOT LISTED", reasons: vec![] },
             story: "",
             lines: text("2021-08-15").lines(),
-            is_card: true,
+            surface: Surface::CardFront,
         };
         let shown = format!("{card:?}");
         assert!(shown.contains("01-clean.png") && shown.contains("NOT LISTED"), "{shown}");

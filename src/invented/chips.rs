@@ -6,7 +6,7 @@
 
 use sync_format::v1::date::Date;
 
-use super::card::Card;
+use super::card::{Card, Surface};
 use crate::chip::simulated::contents::{Contents, Making};
 use crate::chip::simulated::fault::Fault;
 use crate::chip::simulated::holder::{Dg13Form, Holder};
@@ -56,7 +56,7 @@ pub fn chips(cards: &[Card]) -> Vec<InventedChip> {
     let stranger = Issuer::new(DEMO_STATE + 1, Algorithms::Brainpool);
     let mut specials = SPECIALS.iter();
     let mut chips: Vec<InventedChip> = Vec::new();
-    for card in cards.iter().filter(|card| card.is_card) {
+    for card in cards.iter().filter(|card| matches!(card.surface, Surface::CardFront)) {
         let Ok(document) = qr::parse(&card.payload) else { continue };
         let (Some(holder), Some(number)) = (Holder::of_card(&document), document.personal_number())
         else {

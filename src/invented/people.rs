@@ -45,6 +45,7 @@ impl Province {
 }
 
 /// One invented person as the register knows them.
+#[derive(Clone)]
 pub struct Person {
     /// Position in the population, in order of the number.
     pub index: u64,

@@ -9,9 +9,10 @@
 //! the years 2026 to 2034 the cards are valid, unless the story says otherwise. Later than that no
 //! real card of that form is valid either.
 
-use super::card::{Card, CardText, Expected, FIRST_OF_2024};
-use super::people::{self, RESERVED_CMND_TAIL, RESERVED_TAIL};
+use super::card::{Card, CardText, Expected, FIRST_OF_2024, Surface};
+use super::people::{self, Person, RESERVED_CMND_TAIL, RESERVED_TAIL};
 use super::random::{Random, Stream};
+use super::shots::zone_of_card;
 use super::{LEFT_OUT, RegisterSource};
 use sync_format::v1::date::{Date, PartialDate};
 use sync_format::v1::notice::{Action, Category, Cautions, Notice, Number, NumberKind, Sex};
@@ -70,6 +71,7 @@ impl Plan {
         plan.add_register_disagreements();
         plan.add_cards_against_themselves();
         plan.add_other_codes();
+        plan.add_backs();
         plan.register.sort_by_key(|row| row.number);
         plan
     }
@@ -527,9 +529,32 @@ impl Plan {
                 expected: Expected { verdict: NOT_A_CARD, reasons: vec![reason] },
                 story,
                 lines: vec![title.to_owned()],
-                is_card: false,
+                surface: Surface::Slip,
             });
         }
+    }
+
+    fn add_backs(&mut self) {
+        let who = self.invent("Võ Mẫu Quế", Sex::Female, 48, 37, (4, 15));
+        self.registers(who.row());
+        self.shows_back(
+            "clean-back",
+            "The back of a clean citizen's card: the zone proves nothing, and is checked all the same.",
+            &who,
+            NOT_LISTED,
+            &[],
+        );
+
+        let who = self.invent("Đinh Mẫu Sáng", Sex::Male, 31, 38, (5, 28));
+        self.registers(who.row());
+        self.lists(who.notice(Category::W1, "174"));
+        self.shows_back(
+            "wanted-back",
+            "Wanted for fraud, found by the back of the card.",
+            &who,
+            MATCH,
+            &["notice-number"],
+        );
     }
 
     /// Makes a person with a card of 2021 whom nothing is on file about.
@@ -591,6 +616,20 @@ impl Plan {
         reasons: &[&'static str],
     ) {
         self.push(who.card(name, story, who.text.payload(), verdict, reasons));
+    }
+
+    fn shows_back(
+        &mut self,
+        name: &str,
+        story: &'static str,
+        who: &Invented,
+        verdict: &'static str,
+        reasons: &[&'static str],
+    ) {
+        let person = who.person();
+        let payload = zone_of_card(&person).join("\n").into_bytes();
+        let front = who.card(name, story, payload, verdict, reasons);
+        self.push(Card { surface: Surface::CardBack(Box::new(person)), ..front });
     }
 
     /// A clean citizen's card whose code is written in another way.
@@ -673,6 +712,19 @@ impl Invented {
         }
     }
 
+    fn person(&self) -> Person {
+        Person {
+            index: 0,
+            number: self.text.number,
+            cmnd: self.text.cmnd,
+            name: self.text.name.clone(),
+            sex: self.text.sex,
+            birth: self.text.birth,
+            issued: Some(self.text.issued),
+            status: Status::Valid,
+        }
+    }
+
     /// A notice in force about this person, with everything that it can have.
     fn notice(&self, category: Category, code: &str) -> Notice {
         Notice {
@@ -715,7 +767,7 @@ impl Invented {
             expected: Expected { verdict, reasons: reasons.to_vec() },
             story,
             lines: self.text.lines(),
-            is_card: true,
+            surface: Surface::CardFront,
         }
     }
 }
@@ -751,6 +803,10 @@ mod tests {
     use super::*;
     use crate::invented::names::without_marks;
     use std::collections::{BTreeSet, HashSet};
+
+    fn is_front(card: &Card) -> bool {
+        matches!(card.surface, Surface::CardFront)
+    }
 
     fn plan() -> Plan {
         Plan::new(1, on(2026, 11, 24))
@@ -822,7 +878,7 @@ mod tests {
             for (month, day) in [(1, 1), (6, 30), (11, 24), (12, 31)] {
                 let today = on(year, month, day);
                 let plan = Plan::new(1, today);
-                for card in plan.cards.iter().filter(|card| card.is_card) {
+                for card in plan.cards.iter().filter(|card| is_front(card)) {
                     let text = String::from_utf8(card.payload.clone()).expect("UTF-8");
                     let fields: Vec<&str> =
                         text.trim_matches(['\u{FEFF}', '\r', '\n']).split('|').collect();

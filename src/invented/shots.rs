@@ -37,11 +37,12 @@ use level::Ranges;
 use pose::{Point, Pose, area_of, extent};
 use scene::{Conditions, Focus, Moment};
 
-pub use back::{BackKind, BackShot, back, back_burst};
+pub use back::{BackKind, BackShot, back, back_burst, back_of};
 pub use burst::burst;
 pub use level::Level;
 pub use nothing::nothing;
 pub use ocr_b::OcrB;
+pub(super) use zone::of_card as zone_of_card;
 
 /// Size of every frame, pixels.
 const WIDTH: usize = 1_280;

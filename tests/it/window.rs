@@ -147,12 +147,13 @@ impl Duty {
             device.install(&mut session, &path, |_| Proceed::Continue).unwrap();
         }
         let plan = world.cards();
+        let font = OcrB::of_system().ok();
         let pictures = cards
             .iter()
             .map(|wanted| {
                 let card = plan.iter().find(|card| card.file.contains(wanted)).unwrap();
                 let path = duty.folder.path().join(&card.file);
-                draw::draw_card(card).save(&path).unwrap();
+                draw::draw_card(card, font.as_ref()).unwrap().save(&path).unwrap();
                 path
             })
             .collect();

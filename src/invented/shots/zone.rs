@@ -11,7 +11,7 @@ use crate::invented::people::{Person, expiry};
 
 /// Returns the three lines of a card (TD1, ICAO 9303-5, 4.2.2), with what Viet Nam adds: the
 /// twelve digits in the optional data, their last nine as the document's number.
-pub(super) fn of_card(person: &Person) -> Vec<String> {
+pub(in crate::invented) fn of_card(person: &Person) -> Vec<String> {
     let digits = format!("{:012}", person.number);
     let short = &digits[3..];
     let upper = format!("IDVNM{short}{}{digits}<<{}", check_digit(short), check_digit(&digits));
