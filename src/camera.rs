@@ -6,8 +6,9 @@
 //! decodes stands a [`LatestFrame`], so that a slow decode sees the newest frame and never a queue
 //! of old ones.
 //!
-//! Nothing here knows what a card is, keeps a frame longer than it takes to read it (the scanner
-//! keeps sums over the modules of a code), or writes one anywhere.
+//! Nothing here knows what a card is, or writes a frame anywhere. What the scanners keep of frames
+//! between two of them (sums over a code or a zone, smaller pictures, where it lay) is gone when they
+//! are reset.
 
 use std::io;
 
@@ -28,6 +29,7 @@ pub mod pictures;
 mod read;
 mod reed_solomon;
 mod register;
+mod samples;
 pub mod scanner;
 mod segments;
 mod soft;

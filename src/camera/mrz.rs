@@ -20,6 +20,7 @@
 use std::fmt;
 
 use super::Frame;
+use super::samples::Samples;
 
 mod blocks;
 mod glyph;
@@ -79,8 +80,8 @@ pub struct ZoneScanner {
     joined: Option<Joined>,
     /// Frames in a row that were not added.
     missed: u32,
-    /// Every so manieth pixel of the last frame, and what it gave.
-    samples: Vec<u8>,
+    samples: Samples,
+    /// What the last frame gave, for one that is the same.
     last: Vec<Zone>,
     spots: spots::Memory,
     halves: [Vec<u8>; 2],
@@ -91,9 +92,6 @@ const MOST_MISSED: u32 = 15;
 
 /// Share of clear cells from which a zone that is refused is not looked at in another way. Chosen.
 const MOSTLY_CLEAR: f32 = 0.8;
-
-/// Pixels between the samples by which two frames are seen to be the same.
-const STEP: usize = 16;
 
 impl ZoneScanner {
     /// Makes a scanner that has seen nothing yet.
@@ -124,7 +122,7 @@ impl ZoneScanner {
             return Vec::new();
         }
         // The same picture again says nothing new.
-        if !self.is_same_picture(frame) {
+        if self.samples.renew(frame) != Some(0.0) {
             self.last = self.read_new(frame);
         }
         self.last.clone()
@@ -208,17 +206,6 @@ impl ZoneScanner {
         if self.missed > MOST_MISSED {
             self.joined = None;
         }
-    }
-
-    /// Tells whether a frame is the one before, and takes note of it.
-    ///
-    /// A picture from a file comes again and again; two frames of a camera differ by their noise.
-    fn is_same_picture(&mut self, frame: &Frame) -> bool {
-        let rows = frame.luma.chunks_exact((frame.width as usize).max(1)).step_by(STEP);
-        let samples: Vec<u8> = rows.flat_map(|row| row.iter().step_by(STEP)).copied().collect();
-        let is_same = samples == self.samples;
-        self.samples = samples;
-        is_same
     }
 }
 
@@ -319,7 +306,7 @@ mod tests {
         let other = frame(64, 48, |x, y| noise(x + 1, y));
         assert!(scanner.read(&other).is_empty());
         scanner.reset();
-        assert!(scanner.last.is_empty() && scanner.samples.is_empty());
+        assert!(scanner.last.is_empty());
     }
 
     #[test]

@@ -17,6 +17,7 @@ use super::geometry::{Picture, Point};
 use super::hint::{Hint, hint};
 use super::read::SURE;
 use super::register::Grid;
+use super::samples::Samples;
 use super::soft::{Effort, LEAST_RISE};
 use super::symbol::{Layout, Module};
 
@@ -56,12 +57,9 @@ const MOST_LOST: u32 = 15;
 /// a second ago says little of what is in view now.
 const FORGET: u32 = 16;
 
-/// Pixels between the samples by which movement is seen.
-const STEP: usize = 16;
-
 /// Mean difference of the samples of two frames above which the picture moves, in levels. Chosen:
 /// noise gives up to 8 in the dark.
-const MOVING: u32 = 10;
+const MOVING: f32 = 10.0;
 
 /// What a frame gave.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -82,7 +80,7 @@ pub struct Scanner {
     /// Where a code was seen last.
     place: Option<Grid>,
     lost: u32,
-    samples: Vec<u8>,
+    samples: Samples,
     is_moving: bool,
     /// What the last frame gave, for one that is the same.
     last: Scan,
@@ -112,7 +110,9 @@ impl Scanner {
         if !frame.is_whole() {
             return Scan::default();
         }
-        let scan = if self.is_same_picture(frame) {
+        let difference = self.samples.renew(frame);
+        self.is_moving = difference.is_some_and(|difference| difference > MOVING);
+        let scan = if difference == Some(0.0) {
             Scan { hint: None, ..self.last.clone() }
         } else {
             self.read_new(frame)
@@ -183,29 +183,6 @@ impl Scanner {
         }
         let payloads: Vec<Payload> = read.map(|bytes| Payload { bytes }).into_iter().collect();
         Scan { is_fused: !payloads.is_empty(), payloads, hint: None }
-    }
-
-    /// Tells whether a frame is the one before, and takes note of it and of how much it moved.
-    ///
-    /// A picture from a file comes again and again; two frames of a camera differ by their noise.
-    fn is_same_picture(&mut self, frame: &Frame) -> bool {
-        let width = frame.width as usize;
-        let rows = frame.luma.chunks_exact(width).step_by(STEP);
-        let samples = rows.flat_map(|row| row.iter().step_by(STEP));
-        let count = (width.div_ceil(STEP)) * (frame.height as usize).div_ceil(STEP);
-        if self.samples.len() != count {
-            self.samples.clear();
-            self.samples.extend(samples);
-            self.is_moving = false;
-            return false;
-        }
-        let mut difference = 0_u32;
-        for (before, now) in self.samples.iter_mut().zip(samples) {
-            difference += u32::from(before.abs_diff(*now));
-            *before = *now;
-        }
-        self.is_moving = difference > MOVING * count as u32;
-        difference == 0
     }
 }
 
