@@ -2,8 +2,8 @@
 //!
 //! A cascade: each stage runs only where those before read nothing. First `rxing` on the frame as it
 //! is, since it is fast and reads every code of a frame; then the [`soft`](super::soft) reader of
-//! this project, where a code most likely is and then everywhere; then the older detector of
-//! `rxing`, `rxing` on an enlarged and sharpened part, and `rqrr`.
+//! this project, where a code most likely is and then everywhere; then `rxing` on an enlarged and
+//! sharpened part, and `rqrr`.
 //!
 //! Measured on 300 synthetic card pictures (1280 x 720; 100 easy, 100 medium, 100 hard), of which
 //! rxing alone reads 100, 59 and 23: the cascade reads 100, 97 and 84; of 300 others, on which
@@ -22,11 +22,9 @@ use std::cell::RefCell;
 use std::fmt;
 use std::time::Duration;
 
-use rxing::DecodeHints;
 use rxing::common::{BitMatrix, DetectorRXingResult};
 use rxing::qrcode::cpp_port::decoder::Decode;
 use rxing::qrcode::cpp_port::detector::{FindFinderPatterns, GenerateFinderPatternSets, SampleQR};
-use rxing::qrcode::detector::Detector;
 
 use super::Frame;
 use super::binarise::Binariser;
@@ -113,8 +111,6 @@ pub enum Stage {
     Likely,
     /// Soft values, in the whole frame.
     Whole,
-    /// The older detector of `rxing`.
-    Older,
     /// `rxing` on the likely part, enlarged and sharpened.
     Enlarged,
     /// `rqrr` on the frame as it is.
@@ -123,8 +119,8 @@ pub enum Stage {
 
 impl Stage {
     /// All of them, in their order.
-    pub const ALL: [Stage; 6] =
-        [Stage::Plain, Stage::Likely, Stage::Whole, Stage::Older, Stage::Enlarged, Stage::Rqrr];
+    pub const ALL: [Stage; 5] =
+        [Stage::Plain, Stage::Likely, Stage::Whole, Stage::Enlarged, Stage::Rqrr];
 }
 
 impl fmt::Display for Stage {
@@ -133,7 +129,6 @@ impl fmt::Display for Stage {
             Stage::Plain => "rxing",
             Stage::Likely => "soft, where a code is likely",
             Stage::Whole => "soft, everywhere",
-            Stage::Older => "rxing's older detector",
             Stage::Enlarged => "rxing, enlarged and sharpened",
             Stage::Rqrr => "rqrr",
         })
@@ -206,10 +201,6 @@ impl Cascade {
         if plain.corners > MAX_CORNERS {
             return None;
         }
-        let older = guarded("rxing", || search_with_older(&bits)).flatten();
-        if let Some(bytes) = older {
-            return Some((distinct(vec![bytes]), Stage::Older));
-        }
         // Without a likely part nothing looks like a code.
         let window = likely?;
         if effort.pay(Crop::COST) {
@@ -280,8 +271,9 @@ struct Search {
 
 /// Searches with the detector of rxing that is a port of the C++ one.
 ///
-/// This is what its reader does when told to try harder, with two differences: triples are bounded,
-/// and it is asked for bytes. The reader's own "raw bytes" are those of the payload after one
+/// Its older one reads nothing more and takes 250 ms on some frames without a code. This is what its
+/// reader does when told to try harder, with two differences: triples are bounded, and it is asked
+/// for bytes. The reader's own "raw bytes" are those of the payload after one
 /// detector and code words after the other.
 fn search_with_rxing(bits: &BitMatrix) -> Search {
     let mut corners = FindFinderPatterns(bits, true, 0);
@@ -303,13 +295,6 @@ fn search_with_rxing(bits: &BitMatrix) -> Search {
         }
     }
     search
-}
-
-/// Searches with the older detector of rxing.
-fn search_with_older(bits: &BitMatrix) -> Option<Vec<u8>> {
-    let hints = DecodeHints { TryHarder: Some(true), ..DecodeHints::default() };
-    let code = Detector::new(bits).detect_with_hints(&hints);
-    code.ok().and_then(|code| bytes_of(code.getBits()))
 }
 
 /// Corrects and decodes the modules of one code.

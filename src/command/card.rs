@@ -183,11 +183,17 @@ fn the_document(given: &Given<'_>, decoded: &Decoded) -> Result<Document, NotRea
                 _ => the_card(decoded),
             }
         }
-        (Given::Picture(_), _) if !decoded.zones.is_empty() => match decoded.zones.as_slice() {
-            [zone] => Ok(mrz::parse(&zone.text)?),
-            several => Err(NotRead::SeveralCards(several.len())),
-        },
+        (Given::Picture(_), _) if !decoded.zones.is_empty() => the_zone(&decoded.zones, None),
         _ => the_card(decoded),
+    }
+}
+
+/// Returns the document of the one zone of a picture.
+fn the_zone(zones: &[Zone], hint: Option<decode::Hint>) -> Result<Document, NotRead> {
+    match zones {
+        [] => Err(NotRead::NoCode(hint)),
+        [zone] => Ok(mrz::parse(&zone.text)?),
+        several => Err(NotRead::SeveralCards(several.len())),
     }
 }
 
@@ -224,6 +230,14 @@ pub(super) struct Checked {
 #[cfg(feature = "pcsc")]
 pub(super) fn read(given: &Given<'_>) -> Result<Document, NotRead> {
     the_document(given, &decode_given(given)?)
+}
+
+/// Reads the machine-readable zone of a picture, whatever code is beside it, or what a text holds.
+#[cfg(feature = "pcsc")]
+pub(super) fn read_zone(given: &Given<'_>) -> Result<Document, NotRead> {
+    let Given::Picture(path) = given else { return read(given) };
+    let frame = open_picture(path)?;
+    the_zone(&zone_reader::zones(&frame), decode::hint(&frame))
 }
 
 /// Reads a card, judges it and records the check.

@@ -14,7 +14,8 @@
 //!
 //! What a place can hold decides between characters that were seen, and never stands in for one that
 //! was not: a cell that seems empty refuses the zone. The one exception is the number of Vietnamese
-//! cards, which is printed twice: nine of its digits may be seen in either place.
+//! cards, which is printed twice: nine of its digits may be seen in either place. Where both are
+//! clear and differ, the card contradicts itself, and nothing is made of it.
 
 use super::glyph::{ALPHABET, Reading};
 
@@ -296,6 +297,9 @@ pub(super) fn decide(form: Form, readings: &[Reading]) -> Option<Vec<u8>> {
         return None;
     }
 
+    if is_vietnamese_card && (5..14).any(|at| differ_clearly(&cells[at], &cells[at + 13])) {
+        return None;
+    }
     let mut doubts = Vec::new();
     let mut unclear = 0;
     for at in (0..cells.len()).filter(|at| is_covered(*at)) {
@@ -345,6 +349,12 @@ pub(super) fn decide(form: Form, readings: &[Reading]) -> Option<Vec<u8>> {
     search.walk(0, 0.0);
     let is_sure = search.is_alone && search.left > 0;
     search.best.filter(|(cost, _)| is_sure && *cost <= MOST_COST).map(|(_, text)| text)
+}
+
+/// Tells whether two cells show different characters, and clearly.
+fn differ_clearly(one: &Cell, other: &Cell) -> bool {
+    let is_clear = |cell: &Cell| cell.is_seen() && cell.margin() >= FREE_MARGIN;
+    one.first() != other.first() && is_clear(one) && is_clear(other)
 }
 
 /// Tells whether a character that no check digit covers is clear.
@@ -657,6 +667,20 @@ pub(super) mod tests {
         // The same digit in its other place.
         readings[21] = readings[8];
         assert_eq!(decide(Form::Td1, &readings), None);
+    }
+
+    #[test]
+    fn a_number_that_is_clearly_another_in_its_other_place_is_refused() {
+        for at in [8, 21] {
+            let text = CARD.as_bytes();
+            let mut readings = sure(CARD, 9.0);
+            let other = if text[at] == b'0' { b'8' } else { b'0' };
+            readings[at] = reading(other, text[at], FREE_MARGIN + 0.5);
+            assert_eq!(decide(Form::Td1, &readings), None, "{at}");
+            // One that is not clear is settled by the clear one.
+            readings[at] = reading(other, text[at], 1.0);
+            assert_eq!(decide(Form::Td1, &readings).as_deref(), Some(text), "{at}");
+        }
     }
 
     #[test]

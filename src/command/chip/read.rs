@@ -139,12 +139,12 @@ impl Key {
             let can = Can::new(can).context("an access number has six digits")?;
             return Ok((Password::of_can(can), None));
         }
-        let path = match (&self.qr, &self.mrz) {
-            (Some(path), _) => path,
-            (None, Some(path)) => path,
+        let (path, document) = match (&self.qr, &self.mrz) {
+            (Some(path), _) => (path, card::read(&Given::of(path))),
+            (None, Some(path)) => (path, card::read_zone(&Given::of(path))),
             (None, None) => bail!("nothing opens the chip"),
         };
-        let document = card::read(&Given::of(path)).with_context(|| path.display().to_string())?;
+        let document = document.with_context(|| path.display().to_string())?;
         Ok((Password::of_document(&document), Some(document)))
     }
 }
