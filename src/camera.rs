@@ -7,8 +7,8 @@
 //! of old ones.
 //!
 //! Nothing here knows what a card is, or writes a frame anywhere. What the scanners keep of frames
-//! between two of them (sums over a code or a zone, smaller pictures, where it lay) is gone when they
-//! are reset.
+//! between two of them (sums over a code or a zone, smaller pictures, where it lay) is given up when
+//! they are reset.
 
 use std::io;
 

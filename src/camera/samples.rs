@@ -12,15 +12,11 @@ pub(super) struct Samples {
 }
 
 impl Samples {
-    /// Forgets the last frame.
-    pub(super) fn clear(&mut self) {
-        self.levels.clear();
-    }
-
     /// Takes those of a new, whole frame; returns the mean difference to those before, in levels.
     ///
     /// Exactly 0 is the same picture: one from a file comes again and again, while two frames of a
-    /// camera differ by their noise. `None` where there is no frame of this size before.
+    /// camera differ by their noise. `None` where there is no frame before, or one with more or
+    /// fewer samples.
     pub(super) fn renew(&mut self, frame: &Frame) -> Option<f32> {
         let width = frame.width as usize;
         let rows = frame.luma.chunks_exact(width.max(1)).step_by(STEP);
@@ -59,7 +55,7 @@ mod tests {
         one_pixel.luma[16] = 12;
         assert!(samples.renew(&one_pixel).is_some_and(|difference| difference > 0.0));
         assert_eq!(samples.renew(&evenly(100, 80, 10)), None);
-        samples.clear();
-        assert_eq!(samples.renew(&evenly(100, 80, 10)), None);
+        assert_eq!(samples.renew(&evenly(0, 0, 0)), None);
+        assert_eq!(samples.renew(&evenly(0, 0, 0)), None);
     }
 }

@@ -95,14 +95,7 @@ impl Scanner {
 
     /// Forgets all frames, as for another camera or another person.
     pub fn reset(&mut self) {
-        self.fused.clear();
-        self.place = None;
-        self.lost = 0;
-        self.samples.clear();
-        self.is_moving = false;
-        self.cascade.sharpest = 0;
-        self.last = Scan::default();
-        self.unread_since = None;
+        *self = Scanner::default();
     }
 
     /// Reads a frame that was taken at a time, counted from any moment.

@@ -120,7 +120,7 @@ pub(super) struct Decoded {
 }
 
 /// Reads the codes of a picture, and its zones where no code is a card's.
-pub(super) fn decode_picture(path: &Path) -> Result<Decoded, NotRead> {
+fn decode_picture(path: &Path) -> Result<Decoded, NotRead> {
     let frame = open_picture(path)?;
     let start = Instant::now();
     let payloads = decode::payloads(&frame);
@@ -237,7 +237,8 @@ pub(super) fn read(given: &Given<'_>) -> Result<Document, NotRead> {
 pub(super) fn read_zone(given: &Given<'_>) -> Result<Document, NotRead> {
     let Given::Picture(path) = given else { return read(given) };
     let frame = open_picture(path)?;
-    the_zone(&zone_reader::zones(&frame), decode::hint(&frame))
+    // A hint is about codes, and none is looked for.
+    the_zone(&zone_reader::zones(&frame), None)
 }
 
 /// Reads a card, judges it and records the check.
@@ -323,6 +324,7 @@ pub(super) fn word(verdict: Verdict) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::invented::shots::{BackKind, Level, OcrB, back};
 
     const CARD: &str = "048088999901||Nguyễn Văn Mẫu|02031988|Nam|Tổ 99, Đà Nẵng|15082021";
 
@@ -364,19 +366,45 @@ mod tests {
         assert_eq!(read(zone), Ok(DocumentKind::IdentityCardMrz));
         assert_eq!(read(&zone.replace("M2803021", "M2803022")), Err("wrong-check-digit"));
         assert_eq!(read(CARD), Ok(DocumentKind::CitizenCard));
-        // A code in a picture is a code, whatever it holds.
+        // A code in a picture is a code, also where it holds what a zone would.
         let in_picture = the_document(&Given::Picture(Path::new("a.png")), &decoded(&[zone]));
         assert!(matches!(in_picture, Err(NotRead::NotACard(_))), "{in_picture:?}");
-        // Where there is none, a zone is read, and of two it cannot be known which is meant.
-        let shown = |texts: &[&str]| {
+        // Where no code is a card's, a zone is read, and of two it cannot be known which is meant.
+        let shown = |payloads: &[&str], texts: &[&str]| {
             let zones = texts.iter().map(|text| Zone { text: (*text).to_owned() }).collect();
             let picture = Given::Picture(Path::new("a.png"));
-            the_document(&picture, &Decoded { zones, ..decoded(&[]) })
+            the_document(&picture, &Decoded { zones, ..decoded(payloads) })
                 .map(|document| document.kind)
                 .map_err(|why| why.code())
         };
-        assert_eq!(shown(&[zone]), Ok(DocumentKind::IdentityCardMrz));
-        assert_eq!(shown(&[zone, "another"]), Err("several-cards"));
+        assert_eq!(shown(&[], &[zone]), Ok(DocumentKind::IdentityCardMrz));
+        assert_eq!(shown(&["https://example.org"], &[zone]), Ok(DocumentKind::IdentityCardMrz));
+        assert_eq!(shown(&[], &[zone, "another"]), Err("several-cards"));
+        assert_eq!(shown(&["https://example.org"], &[]), Err("link"));
+    }
+
+    #[test]
+    fn the_back_of_a_card_is_read_from_a_picture() {
+        let font = OcrB::of_system().expect("the package fonts-ocr-b is installed");
+        let Frame { width, height, luma, .. } =
+            back(1, 0, Level::Easy, BackKind::Card, &font).frame;
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("back.png");
+        image::GrayImage::from_raw(width, height, luma).unwrap().save(&path).unwrap();
+        let decoded = decode_picture(&path).unwrap();
+        let kind = the_document(&Given::of(&path), &decoded).unwrap().kind;
+        assert_eq!(kind, DocumentKind::IdentityCardMrz);
+        #[cfg(feature = "pcsc")]
+        assert_eq!(read_zone(&Given::of(&path)).unwrap().kind, kind);
+    }
+
+    #[cfg(feature = "pcsc")]
+    #[test]
+    fn where_a_zone_is_asked_for_a_code_is_none() {
+        let card = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/pictures/0006_easy.jpg");
+        let given = Given::of(Path::new(card));
+        assert_eq!(read(&given).unwrap().kind, DocumentKind::CitizenCard);
+        assert_eq!(read_zone(&given).unwrap_err().code(), "no-code");
     }
 
     #[test]

@@ -17,6 +17,7 @@ use super::files;
 use super::private_key::KeyOptions;
 use super::root;
 use super::unlock::DeviceOptions;
+use crate::camera::decode;
 use crate::clock::Clock;
 use crate::snapshot::keyfile::KeyRole;
 use crate::snapshot::withdrawal;
@@ -191,9 +192,8 @@ fn read_line(given: &str) -> anyhow::Result<String> {
         return String::from_utf8(bytes.to_vec())
             .map_err(|_| anyhow!("{}: this is no text", path.display()));
     }
-    let decoded = card::decode_picture(path).with_context(|| path.display().to_string())?;
-    let mut lines = decoded
-        .payloads
+    let frame = card::open_picture(path).with_context(|| path.display().to_string())?;
+    let mut lines = decode::payloads(&frame)
         .into_iter()
         .filter_map(|payload| String::from_utf8(payload.bytes).ok())
         .filter(|text| text.starts_with("FCW1:"));

@@ -352,21 +352,30 @@ fn has_form_of_its_time(count: usize, issued: Date) -> bool {
 
 /// Tells whether a code is meant as a card's, be it right or not: what stands beside it in a picture
 /// is then not looked at.
+///
+/// It is where it can be parsed, where it begins with a personal number as cards do, and where only
+/// what one field says is wrong.
 pub fn is_meant_as_card(payload: &[u8]) -> bool {
-    match parse(payload) {
-        Ok(_) => true,
-        Err(
+    let is_other = match parse(payload) {
+        Ok(_) => false,
+        Err(why) => matches!(
+            why,
             NotACard::Empty
-            | NotACard::TooLong { .. }
-            | NotACard::NotText
-            | NotACard::Payment
-            | NotACard::Link
-            | NotACard::HealthInsurance
-            | NotACard::WrongFieldCount { .. }
-            | NotACard::Other,
-        ) => false,
-        Err(_) => true,
-    }
+                | NotACard::TooLong { .. }
+                | NotACard::NotText
+                | NotACard::Payment
+                | NotACard::Link
+                | NotACard::HealthInsurance
+                | NotACard::WrongFieldCount { .. }
+                | NotACard::Other
+        ),
+    };
+    let mut fields = payload.split(|byte| *byte == b'|');
+    let first = fields.next().unwrap_or_default();
+    let first = first.strip_prefix("\u{FEFF}".as_bytes()).unwrap_or(first).trim_ascii();
+    let begins_as_card =
+        first.len() == 12 && first.iter().all(u8::is_ascii_digit) && fields.next().is_some();
+    !is_other || begins_as_card
 }
 
 /// Why the codes of one picture give no card.
@@ -413,10 +422,14 @@ mod tests {
     fn a_wrong_card_is_meant_as_one_and_other_codes_are_not() {
         let impossible = PLAIN.replace("02031988", "31021988");
         let letter = PLAIN.replace("048088999901|", "04808899990A|");
-        for payload in [PLAIN, &impossible, &letter] {
+        let cut = PLAIN.rsplit_once('|').map(|(cut, _)| format!("\u{FEFF}{cut}|x|y|z")).unwrap();
+        for payload in [PLAIN, &impossible, &letter, &cut, "048088999901|"] {
             assert!(is_meant_as_card(payload.as_bytes()), "{payload}");
         }
-        for payload in ["", "https://example.org", "000201010211", "VN123456789", "a|b"] {
+        // In a character set of old: the bytes are no text, and begin as a card's all the same.
+        assert!(is_meant_as_card(b"048088999901||Nguy\xaan|02031988"));
+        let number = "048088999901";
+        for payload in ["", "https://example.org", "000201010211", "VN123456789", "a|b", number] {
             assert!(!is_meant_as_card(payload.as_bytes()), "{payload}");
         }
     }

@@ -24,7 +24,7 @@ pub struct Card {
     pub expected: Expected,
     /// What the card is there to show, in one English sentence.
     pub story: &'static str,
-    /// Lines printed on the picture: title, then the rest; capitals without marks.
+    /// Lines printed on a front or a slip: title, then the rest; capitals without marks.
     pub lines: Vec<String>,
     /// What the picture shows.
     pub surface: Surface,

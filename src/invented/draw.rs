@@ -1,7 +1,8 @@
 //! Pictures of invented cards: what a camera would see of one that lies on a table.
 //!
 //! Grey, 1280 × 720, a little turned, unevenly lit, slightly blurred and noisy, each in its own way;
-//! every one has to be readable. How far a decoder can be driven is measured with other pictures.
+//! every one has to be readable. Backs are easy ones of [`shots`], whose others measure how far a
+//! reader can be driven.
 //! The look is nobody's: capitals without marks, a silhouette, and the words "specimen, no value".
 
 use super::card::{Card, Surface};

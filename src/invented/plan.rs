@@ -628,8 +628,9 @@ impl Plan {
     ) {
         let person = who.person();
         let payload = zone_of_card(&person).join("\n").into_bytes();
-        let front = who.card(name, story, payload, verdict, reasons);
-        self.push(Card { surface: Surface::CardBack(Box::new(person)), ..front });
+        let card = who.card(name, story, payload, verdict, reasons);
+        let surface = Surface::CardBack(Box::new(person));
+        self.push(Card { surface, lines: Vec::new(), ..card });
     }
 
     /// A clean citizen's card whose code is written in another way.

@@ -255,6 +255,7 @@ pub(super) fn fit(form: Form, line: usize, column: usize, reading: &Reading) -> 
 }
 
 /// One or two places of a text with the same character, and what else it may be at what cost.
+#[derive(Clone)]
 struct Doubt {
     places: [usize; 2],
     options: Vec<(u8, f32)>,
@@ -334,11 +335,10 @@ pub(super) fn decide(form: Form, readings: &[Reading]) -> Option<Vec<u8>> {
         doubt.places.iter().for_each(|&place| text[place] = doubt.options[0].0);
     }
     doubts.retain(|doubt| doubt.options.len() > 1);
-    // The least clear first: the cheapest of the same changes is the one that costs in full.
-    doubts.sort_by(|a, b| a.options[1].1.total_cmp(&b.options[1].1));
     let mut search = Search {
         form,
         doubts: &doubts,
+        cheapest: cheapest(&doubts),
         text,
         changes: Vec::new(),
         best: None,
@@ -404,13 +404,32 @@ fn is_clear(form: Form, cells: &[Cell], text: &[u8], at: usize) -> bool {
     rival.is_none_or(|(_, score)| cell.options[0].1 - score >= FREE_MARGIN)
 }
 
+/// What is taken for something else: the character that seems likeliest, and what it is changed into.
+type Change = (u8, u8);
+
+/// Returns each change that is possible, with what it costs where it is cheapest.
+fn cheapest(doubts: &[Doubt]) -> Vec<(Change, f32)> {
+    let mut changes: Vec<(Change, f32)> = Vec::new();
+    for doubt in doubts {
+        for &(character, cost) in &doubt.options[1..] {
+            let change = (doubt.options[0].0, character);
+            match changes.iter_mut().find(|(other, _)| *other == change) {
+                Some((_, least)) => *least = least.min(cost),
+                None => changes.push((change, cost)),
+            }
+        }
+    }
+    changes
+}
+
 /// Tries the texts that are nearly as likely as the likeliest.
 struct Search<'a> {
     form: Form,
     doubts: &'a [Doubt],
+    cheapest: Vec<(Change, f32)>,
     text: Vec<u8>,
-    /// What was changed into what in the text.
-    changes: Vec<(u8, u8)>,
+    /// What was changed in the text, and what each would cost alone.
+    changes: Vec<(Change, f32)>,
     /// The likeliest text that passes, and what it costs.
     best: Option<(f32, Vec<u8>)>,
     /// What costs more is not tried.
@@ -421,31 +440,59 @@ struct Search<'a> {
 }
 
 impl Search<'_> {
+    /// Goes on from a place with what the changes before it cost at least.
     fn walk(&mut self, at: usize, cost: f32) {
         let Some(doubt) = self.doubts.get(at) else {
-            return self.look(cost);
+            return self.look();
         };
+        let first = doubt.options[0].0;
         for &(character, extra) in &doubt.options {
             if self.left == 0 {
                 break;
             }
-            let change = (doubt.options[0].0, character);
-            let share = if self.changes.contains(&change) { AGAIN } else { 1.0 };
-            if cost + share * extra >= self.bound {
+            let cost = cost + self.least(first, character, extra);
+            if cost >= self.bound {
                 // What is next costs more, unless it is such a change again.
                 continue;
             }
             doubt.places.iter().for_each(|&place| self.text[place] = character);
-            self.changes.push(change);
-            self.walk(at + 1, cost + share * extra);
-            self.changes.pop();
+            let depth = self.changes.len();
+            if character != first {
+                self.changes.push(((first, character), extra));
+            }
+            self.walk(at + 1, cost);
+            self.changes.truncate(depth);
         }
-        doubt.places.iter().for_each(|&place| self.text[place] = doubt.options[0].0);
+        doubt.places.iter().for_each(|&place| self.text[place] = first);
     }
 
-    fn look(&mut self, cost: f32) {
+    /// Returns what one more change costs at least: its share, and if it is the first of its kind,
+    /// the rest of the cheapest of them, which may still come.
+    fn least(&self, first: u8, character: u8, extra: f32) -> f32 {
+        let change = (first, character);
+        if character == first {
+            return 0.0;
+        }
+        let is_again = self.changes.iter().any(|(other, _)| *other == change);
+        let cheapest = self.cheapest.iter().find(|(other, _)| *other == change);
+        let rest = cheapest.filter(|_| !is_again).map_or(0.0, |(_, least)| (1.0 - AGAIN) * least);
+        AGAIN * extra + rest
+    }
+
+    /// Returns what the changes cost: of each kind the cheapest in full, the others their share.
+    fn cost(&self) -> f32 {
+        let full = |(change, extra): &(Change, f32)| {
+            let same = self.changes.iter().filter(|(other, _)| other == change);
+            let least = same.clone().map(|(_, extra)| *extra).fold(f32::MAX, f32::min);
+            AGAIN * extra + (1.0 - AGAIN) * least / same.count() as f32
+        };
+        self.changes.iter().map(full).sum()
+    }
+
+    fn look(&mut self) {
         self.left -= 1;
-        if !holds(self.form, &self.text) {
+        let cost = self.cost();
+        if cost >= self.bound || !holds(self.form, &self.text) {
             return;
         }
         match &self.best {
@@ -645,16 +692,47 @@ pub(super) mod tests {
             holds(Form::Td3, &text).then_some(text)
         });
         let text = text.expect("one of them is right");
+        let zeros: Vec<usize> = (44 + 28..44 + 42).filter(|at| text[*at] == b'0').collect();
         let mut readings = sure(&String::from_utf8_lossy(&text), 9.0);
-        for at in (44 + 28..44 + 42).filter(|at| text[*at] == b'0') {
-            readings[at] = reading(b'O', b'0', 2.6);
-        }
+        readings[zeros[0]] = reading(b'O', b'0', 2.6);
+        assert_eq!(decide(Form::Td3, &readings), Some(text.clone()), "one alone is settled");
+        readings[zeros[1]] = reading(b'O', b'0', 2.6);
         assert_eq!(decide(Form::Td3, &readings), None);
         // One of the two seems clear, whichever it is.
         for margins in [[1.0, 8.0], [8.0, 1.0]] {
-            let zeros = (44 + 28..44 + 42).filter(|at| text[*at] == b'0').zip(margins);
-            zeros.for_each(|(at, margin)| readings[at] = reading(b'O', b'0', margin));
+            for (at, margin) in zeros.iter().zip(margins) {
+                readings[*at] = reading(b'O', b'0', margin);
+            }
             assert_eq!(decide(Form::Td3, &readings), None, "{margins:?}");
+        }
+    }
+
+    #[test]
+    fn of_the_same_changes_the_cheapest_costs_in_full_in_any_order() {
+        let doubt =
+            |at, options: &[(u8, f32)]| Doubt { places: [at; 2], options: options.to_vec() };
+        let one = doubt(0, &[(b'0', 0.0), (b'8', 1.0), (b'O', 5.0)]);
+        let other = doubt(1, &[(b'0', 0.0), (b'O', 2.0)]);
+        for doubts in [[one.clone(), other.clone()], [other, one]] {
+            let mut search = Search {
+                form: Form::Td1,
+                doubts: &doubts,
+                cheapest: cheapest(&doubts),
+                text: vec![b'0'; 2],
+                changes: Vec::new(),
+                best: None,
+                bound: f32::MAX,
+                is_alone: true,
+                left: 1,
+            };
+            let mut least = 0.0;
+            for (doubt, expected) in doubts.iter().zip([1, 2]) {
+                let &(character, extra) = doubt.options.last().expect("there are some");
+                least += search.least(b'0', character, extra);
+                search.changes.push(((b'0', character), extra));
+                assert!(least <= search.cost() && search.changes.len() == expected);
+            }
+            assert_eq!(search.cost(), 2.0 + AGAIN * 5.0);
         }
     }
 
