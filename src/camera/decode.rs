@@ -159,7 +159,7 @@ impl Cascade {
         if !plain.found.is_empty() {
             return Some((distinct(plain.found), Stage::Plain));
         }
-        effort.pay(plain.triples as i64 * TRIPLE_COST + cost_of_listing(plain.corners));
+        effort.pay(plain.corners as i64 * CORNER_COST + plain.triples as i64 * TRIPLE_COST);
         let picture = Picture {
             width: frame.width as usize,
             height: frame.height as usize,
@@ -236,11 +236,9 @@ const EFFORT_ON_NOTHING: i64 = 12_000;
 /// What it costs the plain pass to try three corner patterns, mostly in vain.
 const TRIPLE_COST: i64 = 200;
 
-/// What it costs rxing to list all triples of so many corner patterns. Measured: 7,000 for 66.
-fn cost_of_listing(corners: usize) -> i64 {
-    let corners = corners as i64;
-    corners * (corners - 1) * (corners - 2) / 6 / 7
-}
+/// What it costs the plain pass to list the triples of one corner pattern. Measured: 0.05 ms for 11
+/// of them, 5.5 ms for 1,166.
+const CORNER_COST: i64 = 5;
 
 /// What rqrr mostly costs of it.
 const RQRR_COST: i64 = 12_000;
