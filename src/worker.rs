@@ -616,8 +616,9 @@ fn run_camera(camera: &CameraSwitch, slot: &LatestFrame<Taken>, open: &OpenSourc
     }
 }
 
-/// Of so many frames without a code that is meant, one is searched for a machine-readable zone. Chosen: a code is
-/// read more often and in less time, and one who shows the back can wait for two frames.
+/// Of so many frames without a code that is meant, one is searched for a machine-readable zone.
+/// Chosen: a code is read more often and in less time, and one who shows the back can wait for two
+/// frames.
 const ZONES_EVERY: u32 = 2;
 
 /// Returns the zones of a frame if each is a document's, of whatever kind, and none otherwise.

@@ -183,15 +183,16 @@ fn the_document(given: &Given<'_>, decoded: &Decoded) -> Result<Document, NotRea
                 _ => the_card(decoded),
             }
         }
-        (Given::Picture(_), _) if !decoded.zones.is_empty() => the_zone(&decoded.zones, None),
+        (Given::Picture(_), _) if !decoded.zones.is_empty() => the_zone(&decoded.zones),
         _ => the_card(decoded),
     }
 }
 
 /// Returns the document of the one zone of a picture.
-fn the_zone(zones: &[Zone], hint: Option<decode::Hint>) -> Result<Document, NotRead> {
+fn the_zone(zones: &[Zone]) -> Result<Document, NotRead> {
     match zones {
-        [] => Err(NotRead::NoCode(hint)),
+        // A hint is about codes.
+        [] => Err(NotRead::NoCode(None)),
         [zone] => Ok(mrz::parse(&zone.text)?),
         several => Err(NotRead::SeveralCards(several.len())),
     }
@@ -236,9 +237,7 @@ pub(super) fn read(given: &Given<'_>) -> Result<Document, NotRead> {
 #[cfg(feature = "pcsc")]
 pub(super) fn read_zone(given: &Given<'_>) -> Result<Document, NotRead> {
     let Given::Picture(path) = given else { return read(given) };
-    let frame = open_picture(path)?;
-    // A hint is about codes, and none is looked for.
-    the_zone(&zone_reader::zones(&frame), None)
+    the_zone(&zone_reader::zones(&open_picture(path)?))
 }
 
 /// Reads a card, judges it and records the check.

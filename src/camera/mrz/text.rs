@@ -469,10 +469,10 @@ impl Search<'_> {
     /// Returns what one more change costs at least: its share, and if it is the first of its kind,
     /// the rest of the cheapest of them, which may still come.
     fn least(&self, first: u8, character: u8, extra: f32) -> f32 {
-        let change = (first, character);
         if character == first {
             return 0.0;
         }
+        let change = (first, character);
         let is_again = self.changes.iter().any(|(other, _)| *other == change);
         let cheapest = self.cheapest.iter().find(|(other, _)| *other == change);
         let rest = cheapest.filter(|_| !is_again).map_or(0.0, |(_, least)| (1.0 - AGAIN) * least);
